@@ -1,0 +1,132 @@
+"""Which files are photos by their name, and the Pillow plugins that open them."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import pillow_heif
+from PIL import Image, ImageFile, JpegImagePlugin
+
+from photosim.imaging import containers
+
+# Pictures only: no icons and cursors, no vector or scientific formats, though a query may be any image.
+# JPEG XL is here so that such photos are listed as failures with their reason instead of passed over.
+PHOTO_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+        *(".heic", ".heics", ".heif", ".heifs", ".hif", ".avif", ".avifs"),
+        *(".png", ".apng", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
+        *(".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+        *(".tga", ".pbm", ".pgm", ".ppm", ".pnm", ".pfm", ".pcx", ".psd", ".qoi", ".sgi", ".ras", ".pcd"),
+    }
+)
+
+# EPS would start Ghostscript on a stranger's program, WMF draws on Windows alone; the others are only
+# recognised by Pillow, without pixels.
+_REFUSED = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC"})
+
+# What hostile bytes have been seen to raise inside Pillow and its plugins. Anything else is a bug.
+PILLOW_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    BufferError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+_WARNINGS: Any = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
+
+
+class NotAnImage(Exception):
+    """No plugin knows the beginning of these bytes."""
+
+
+class _Plugin(NamedTuple):
+    format: str
+    open: Callable[[io.BytesIO, str], ImageFile.ImageFile]
+    accept: Callable[[bytes], bool | str] | None
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file of this name (or path) is a photo by its suffix, in any case."""
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in PHOTO_SUFFIXES
+
+
+def register_plugins() -> None:
+    """Make Pillow ready: all its plugins, pillow-heif, and nothing of theirs on standard error.
+
+    May be called again at any time, from any thread.
+    """
+    _plugins()
+    if _WARNINGS not in warnings.filters:
+        # Their warnings concern metadata that is read here by other means. Temporary filters
+        # (warnings.catch_warnings) are no way out: they are shared by all threads.
+        warnings.filterwarnings("ignore", module=_WARNINGS[3].pattern)
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> tuple[_Plugin, ...]:
+    Image.init()
+    pillow_heif.register_heif_opener()
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    opened = {format: Image.OPEN[format] for format in Image.ID if format not in _REFUSED}
+    # Pillow's own JPEG opener also turns JPEGs with several pictures into MPO files: here the first one
+    # is wanted, and it is a JPEG.
+    opened["JPEG"] = (JpegImagePlugin.JpegImageFile, opened["JPEG"][1])
+    return tuple(_Plugin(format, factory, accept) for format, (factory, accept) in opened.items())
+
+
+def open_image(data: bytes) -> ImageFile.ImageFile:
+    """The image in these bytes, its header read and nothing decoded.
+
+    Pillow's own `Image.open` is not used because its pixel limit is a global variable and half of it is
+    only a warning; the caller checks `size`. Metadata that breaks a plugin is left out on a second try.
+
+    Raises NotAnImage where no plugin knows the bytes, else one of PILLOW_ERRORS.
+    """
+    try:
+        return _open(data)
+    except PILLOW_ERRORS as error:
+        stripped = containers.without_metadata(data)
+        if stripped is None:
+            raise
+        try:
+            return _open(stripped)
+        except PILLOW_ERRORS:
+            raise error from None
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    first_error: Exception | None = None
+    for plugin in _candidates(data[:16]):
+        try:
+            return plugin.open(io.BytesIO(data), "")
+        except PILLOW_ERRORS as error:
+            if plugin.accept is not None:
+                first_error = first_error or error
+    raise first_error or NotAnImage
+
+
+def _candidates(prefix: bytes) -> Iterator[_Plugin]:
+    """The plugins that know this beginning, else those that know no beginning and must try."""
+    known = [plugin for plugin in _plugins() if plugin.accept is not None and plugin.accept(prefix) is True]
+    return iter(known or [plugin for plugin in _plugins() if plugin.accept is None])
