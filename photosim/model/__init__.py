@@ -1,0 +1,1 @@
+"""The deep-ranking network: cards, weights, features and embeddings."""

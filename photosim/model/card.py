@@ -1,0 +1,148 @@
+"""A model's folder: the card that describes it, and its files, read whole and checked before any use.
+
+A folder holds `card.json`, `embedding.safetensors` (the linear embeddings), and the trunk twice:
+`trunk.safetensors` (weights for torch) and `trunk.onnx` (the same as a graph for the CPU). Models are files
+that people exchange, so nothing in them is believed before it has been checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from photosim.errors import ModelError
+
+CARD = "card.json"
+EMBEDDING = "embedding.safetensors"
+TRUNK_WEIGHTS = "trunk.safetensors"
+TRUNK_GRAPH = "trunk.onnx"
+
+FORMAT = 1
+MAX_CARD_BYTES = 1 << 20
+MAX_FILE_BYTES = 256 << 20
+# float16 features may take 4 KB a photo.
+MAX_FEATURES = 2048
+MAX_PART = 1024
+
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One version of a model. `parts` are the dimensions of kind and thing within its embeddings."""
+
+    name: str
+    version: str
+    trunk: str
+    parts: tuple[int, int]
+    focus: float
+    feature_dim: int
+    input_size: int
+    bundled: bool
+    folder: Path
+    parent: str | None
+    licence: str
+    source: str
+    metrics: dict[str, Any] = field(hash=False)
+    files: dict[str, str] = field(hash=False)
+
+    def read_file(self, name: str) -> bytes:
+        """The bytes of one of the model's files; raises ModelError unless they are what the card says."""
+        path = self.folder / name
+        if name not in self.files:
+            raise ModelError(f"the model {self.version} has no {name}: get a complete copy of it")
+        data = _read(path, MAX_FILE_BYTES)
+        if hashlib.sha256(data).hexdigest() != self.files[name]:
+            raise ModelError(f"{path} is damaged or was changed (its checksum differs): get the model again")
+        return data
+
+
+def load_card(folder: Path, bundled: bool = False) -> ModelCard:
+    """Read and check `folder`'s card; the files it names are checked when they are read.
+
+    Raises ModelError where the card is missing, damaged, foreign or of a newer format.
+    """
+    path = folder / CARD
+    try:
+        card = json.loads(_read(path, MAX_CARD_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged (it is not JSON): get the model again") from error
+    if not isinstance(card, dict) or "format" not in card:
+        raise ModelError(f"{path} is not the card of a photosim model")
+    number = _value(card, "format", int, path)
+    if number > FORMAT:
+        raise ModelError(f"{path} was made by a newer photosim (format {number}): update photosim to use it")
+    parts = _value(card, "parts", list, path)
+    files = _value(card, "files", dict, path)
+    result = ModelCard(
+        name=_value(card, "name", str, path),
+        version=_value(card, "version", str, path),
+        trunk=_value(card, "trunk", str, path),
+        parts=(parts[0], parts[1]) if len(parts) == 2 else (0, 0),
+        focus=float(_value(card, "focus", (int, float), path)),
+        feature_dim=_value(card, "feature_dim", int, path),
+        input_size=_value(card, "input_size", int, path),
+        bundled=bundled,
+        folder=folder,
+        parent=None if card.get("parent") is None else _value(card, "parent", str, path),
+        licence=_value(card, "licence", str, path),
+        source=_value(card, "source", str, path),
+        metrics=_value(card, "metrics", dict, path),
+        files=files,
+    )
+    _check(result, number, path)
+    return result
+
+
+def _check(card: ModelCard, number: int, path: Path) -> None:
+    faults = {
+        "format": number < 1,
+        "name": not 0 < len(card.name) <= 80 or not card.name.isprintable(),
+        "version": not _VERSION.fullmatch(card.version),
+        "trunk": not _VERSION.fullmatch(card.trunk),
+        "parts": (
+            any(type(part) is not int or not 0 <= part <= MAX_PART for part in card.parts)
+            or sum(card.parts) == 0
+        ),
+        "focus": not math.isfinite(card.focus) or not 0 <= card.focus <= 1,
+        "feature_dim": not 0 < card.feature_dim <= MAX_FEATURES,
+        "input_size": not 32 <= card.input_size <= 1024 or card.input_size % 32 != 0,
+        "files": any(
+            Path(name).name != name or not isinstance(digest, str) or not _SHA256.fullmatch(digest)
+            for name, digest in card.files.items()
+        ),
+    }
+    for key, faulty in faults.items():
+        if faulty:
+            raise _faulty(path, key)
+
+
+def _value(card: dict[str, Any], key: str, kind: type[_T] | tuple[type[_T], ...], path: Path) -> _T:
+    value = card.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _faulty(path, key)
+    return value
+
+
+def _faulty(path: Path, key: str) -> ModelError:
+    return ModelError(f"{path} is damaged (its entry {key!r} is missing or impossible): get the model again")
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise ModelError(f"{path} is missing: get the model again")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise ModelError(f"cannot read {path} ({error.strerror}): check its permissions") from error
+    if len(data) > limit:
+        raise ModelError(f"{path} is too large for a file of a model (over {limit >> 20} MiB)")
+    return data

@@ -1,0 +1,83 @@
+"""Features to embeddings: the cheap second stage, one matrix product for a whole library."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from photosim.errors import ModelError
+from photosim.model.card import EMBEDDING, ModelCard
+
+PART_NAMES = ("kind", "thing")
+
+Floats = npt.NDArray[np.float32]
+
+
+class Embedding:
+    """The linear embeddings of one model version, a weight [d, F] and a bias [d] for each part."""
+
+    def __init__(self, weights: tuple[Floats, Floats], biases: tuple[Floats, Floats]) -> None:
+        self.parts = (len(biases[0]), len(biases[1]))
+        self.dim = sum(self.parts)
+        self._weight = np.ascontiguousarray(np.concatenate(weights).T)
+        self._bias = np.concatenate(biases)
+
+    def __call__(self, features: npt.NDArray[np.float16] | Floats) -> Floats:
+        """Features [N, F], float16 or float32, to float32 [N, dim]: kind, then thing, each of unit norm.
+
+        The features are brought to unit norm first. A photo without any feature has no direction, and
+        gets the embedding of the origin.
+        """
+        rows = unit(features.astype(np.float32))
+        embeddings: Floats = rows @ self._weight + self._bias
+        kind = self.parts[0]
+        return np.concatenate((unit(embeddings[:, :kind]), unit(embeddings[:, kind:])), axis=1)
+
+
+def unit(rows: Floats) -> Floats:
+    """The rows divided by their Euclidean norms; a row of zeros stays."""
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    result: Floats = rows / np.maximum(norms, np.float32(1e-12))
+    return result
+
+
+def part_weights(parts: tuple[int, int], focus: float) -> tuple[float, float]:
+    """How much kind and thing count at `focus` (0 kind, 1 thing), over the parts there are; sum 1."""
+    if parts[0] == 0 or parts[1] == 0:
+        return (1.0, 0.0) if parts[1] == 0 else (0.0, 1.0)
+    return (1.0 - focus, focus)
+
+
+def load_embedding(card: ModelCard) -> Embedding:
+    """The embedding of the model; raises ModelError where its file is missing, damaged or foreign."""
+    path = card.folder / EMBEDDING
+    try:
+        tensors = load(card.read_file(EMBEDDING))
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{path} is damaged or no safetensors file: get the model again") from error
+    weights: list[Floats] = []
+    biases: list[Floats] = []
+    for name, dim in zip(PART_NAMES, card.parts, strict=True):
+        weights.append(_tensor(tensors, f"{name}.weight", (dim, card.feature_dim), card))
+        biases.append(_tensor(tensors, f"{name}.bias", (dim,), card))
+    if tensors:
+        raise ModelError(f"{path} holds {sorted(tensors)[0]!r}, which no model of this format has")
+    return Embedding((weights[0], weights[1]), (biases[0], biases[1]))
+
+
+def _tensor(
+    tensors: dict[str, npt.NDArray[np.generic]], name: str, shape: tuple[int, ...], card: ModelCard
+) -> Floats:
+    """Take `name` out of `tensors`; a part of dimension 0 is not in the file."""
+    path = card.folder / EMBEDDING
+    if shape[0] == 0:
+        return np.zeros(shape, np.float32)
+    tensor = tensors.pop(name, None)
+    if tensor is None or tensor.shape != shape or tensor.dtype.kind != "f":
+        raise ModelError(f"{path} does not fit its card ({name} of shape {shape}): get the model again")
+    result = tensor.astype(np.float32)
+    if not np.isfinite(result).all():
+        raise ModelError(f"{path} is damaged ({name} has values that are no numbers): get the model again")
+    return result

@@ -1,0 +1,80 @@
+"""The trunk on the CPU, by ONNX Runtime: the only module that imports it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from photosim.errors import ModelError
+from photosim.model.card import TRUNK_GRAPH, ModelCard
+
+_FATAL = 4
+BATCH_SIZE = 8
+
+
+class OnnxRuntime:
+    """See `photosim.model.runtime.Runtime`. `features` may be called from several threads at once.
+
+    `threads` is what one call uses: all cores for a caller that makes one call at a time, 1 for a caller
+    that makes several side by side (a call with one thread runs in the caller's own thread).
+    """
+
+    precision = "fp32"
+    batch_size = BATCH_SIZE
+
+    def __init__(self, card: ModelCard, threads: int, note: str | None = None) -> None:
+        """Raises ModelError where the model's graph is missing, damaged or not what its card says."""
+        path = card.folder / TRUNK_GRAPH
+        self.device = f"CPU, {threads} thread{'s' if threads != 1 else ''}"
+        self.note = note
+        self._shape = (card.input_size, card.input_size, 3)
+        self._feature_dim = card.feature_dim
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # A thread that waits must not burn a core that decodes photos meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # What goes wrong is raised; the library's own lines on standard error would only repeat it.
+        options.log_severity_level = _FATAL
+        data = card.read_file(TRUNK_GRAPH)
+        try:
+            session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except _ORT_ERRORS as error:
+            raise ModelError(f"{path} is no graph that can be run: get the model again") from error
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        if (
+            len(inputs) != 1
+            or len(outputs) != 1
+            or inputs[0].type != "tensor(uint8)"
+            or outputs[0].type != "tensor(float)"
+            or tuple(inputs[0].shape[1:]) != self._shape
+            or list(outputs[0].shape[1:]) != [card.feature_dim]
+        ):
+            raise ModelError(f"{path} does not fit its card: get the model again")
+        self._session = session
+        self._input = inputs[0].name
+
+    def features(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != self._shape:
+            raise ValueError(f"pixels must be uint8 [N, {self._shape}], not {pixels.dtype} {pixels.shape}")
+        results = [np.zeros((0, self._feature_dim), np.float16)]
+        for start in range(0, len(pixels), self.batch_size):
+            batch = np.ascontiguousarray(pixels[start : start + self.batch_size])
+            output: Any = self._session.run(None, {self._input: batch})[0]
+            results.append(output.astype(np.float16))
+        return np.concatenate(results)
+
+
+_capi: Any = ort.capi.onnxruntime_pybind11_state
+_ORT_ERRORS = (
+    _capi.Fail,
+    _capi.InvalidArgument,
+    _capi.InvalidGraph,
+    _capi.InvalidProtobuf,
+    _capi.NotImplemented,
+    _capi.NoSuchFile,
+    _capi.RuntimeException,
+)

@@ -1,0 +1,69 @@
+"""Which models there are: those that came with the program, and the user's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from photosim.errors import ModelError
+from photosim.model.card import CARD, ModelCard, load_card
+
+
+class Registry:
+    """The models below two folders, each in a folder of its own. Looks at the disk at every call."""
+
+    def __init__(self, bundled: Path, own: Path) -> None:
+        self._bundled = bundled
+        self._own = own
+
+    def cards(self) -> list[ModelCard]:
+        """Every usable model, bundled ones first; a damaged one of the user's is left out: see `faults`.
+
+        Raises ModelError where a bundled one is damaged.
+        """
+        return self._bundled_cards() + self._own_cards()[0]
+
+    def faults(self) -> list[ModelError]:
+        """Why each of the user's own models that cannot be used cannot be used."""
+        return self._own_cards()[1]
+
+    def get(self, version_or_name: str) -> ModelCard:
+        """The model of this version, else of this name; raises ModelError where there is none."""
+        cards = self.cards()
+        for card in cards:
+            if card.version == version_or_name:
+                return card
+        for card in cards:
+            if card.name == version_or_name:
+                return card
+        known = ", ".join(card.version for card in cards)
+        raise ModelError(f"there is no model {version_or_name!r}; there are: {known}")
+
+    def default(self) -> ModelCard:
+        """The newest bundled model."""
+        return self._bundled_cards()[-1]
+
+    def _bundled_cards(self) -> list[ModelCard]:
+        cards = [load_card(folder, bundled=True) for folder in _model_folders(self._bundled)]
+        if not cards:
+            raise ModelError(f"no model in {self._bundled}: install photosim again")
+        return sorted(cards, key=lambda card: _natural(card.version))
+
+    def _own_cards(self) -> tuple[list[ModelCard], list[ModelError]]:
+        cards: list[ModelCard] = []
+        faults: list[ModelError] = []
+        for folder in _model_folders(self._own):
+            try:
+                cards.append(load_card(folder))
+            except ModelError as error:
+                faults.append(error)
+        return cards, faults
+
+
+def _model_folders(folder: Path) -> list[Path]:
+    return sorted(card.parent for card in folder.glob(f"*/{CARD}"))
+
+
+def _natural(version: str) -> list[tuple[int, str]]:
+    """Sorts v10 behind v9."""
+    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", version)]
