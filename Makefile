@@ -1,0 +1,47 @@
+# photosim on Debian, Ubuntu and their like, from a checkout. README.md says what each target is for.
+# Everything lies in .venv and build; nothing but system packages goes elsewhere.
+
+PHOTOS ?=
+PYTHON := .venv/bin/python
+SET_UP_BY := pyproject.toml constraints.txt tools/setup.sh
+
+.PHONY: run setup setup-tests lint test test-slow bench bundle clean
+
+run: .venv/.ready
+	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+		exec $(PYTHON) -m photosim.headless $(if $(PHOTOS),--photos "$(PHOTOS)"); \
+	else \
+		exec .venv/bin/photosim; \
+	fi
+
+setup: .venv/.ready
+setup-tests: .venv/.ready-tests
+
+.venv/.ready: $(SET_UP_BY)
+	@tools/setup.sh
+
+.venv/.ready-tests: $(SET_UP_BY)
+	@tools/setup.sh tests
+
+lint: .venv/.ready
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+test: .venv/.ready-tests lint
+	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest -m "not slow and not xvfb"
+	QT_QPA_PLATFORM=xcb tools/with_xvfb.sh $(PYTHON) -m pytest -m "xvfb and not slow"
+
+test-slow: .venv/.ready-tests
+	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest -m "slow and not xvfb"
+	QT_QPA_PLATFORM=xcb tools/with_xvfb.sh $(PYTHON) -m pytest -m "slow and xvfb"
+
+bench: .venv/.ready
+	@for program in benchmarks/[a-z]*.py; do \
+		echo "== $$program"; QT_QPA_PLATFORM=offscreen $(PYTHON) $$program || exit 1; \
+	done
+
+bundle: .venv/.ready-tests
+	@packaging/build.sh
+
+clean:
+	rm -rf .venv .venv-bundle build dist .pytest_cache .mypy_cache .ruff_cache
