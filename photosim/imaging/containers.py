@@ -1,4 +1,4 @@
-"""Just enough of JPEG and PNG files to find their EXIF block, and to do without broken metadata."""
+"""Just enough of some file formats to find EXIF, to do without broken metadata, and to miss the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Iterator
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _EXIF = b"Exif\0\0"
+_HEIF_BRANDS = frozenset(
+    brand.encode() for brand in "heic heix hevc hevx heim heis hevm hevs mif1 msf1 avif avis".split()
+)
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 
@@ -24,8 +27,8 @@ def jpeg_exif(data: bytes) -> bytes:
 def without_metadata(data: bytes) -> bytes | None:
     """The same picture without the blocks that do not say how its pixels look; None for other formats.
 
-    Colour profile, Adobe's colour mark and transparency stay; a PNG's EXIF block, which Pillow does not
-    look into, stays too.
+    A JPEG's colour profile, Adobe's colour mark and transparency stay, and a PNG's EXIF block, which Pillow
+    does not look into.
     """
     if data.startswith(_JPEG):
         return _jpeg_without_metadata(data)
@@ -35,6 +38,35 @@ def without_metadata(data: bytes) -> bytes | None:
         # An item of another type is passed over; the same length keeps every offset in the file true.
         return data.replace(b"Exif", b"skip")
     return None
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Whether a HEIC, AVIF, WebP or TIFF file ends before it should.
+
+    libheif paints tiles that are missing, and says nothing; the others' messages do not tell what is wrong.
+    """
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        return _boxes_end(data) > len(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return 8 + int.from_bytes(data[4:8], "little") > len(data)
+    if data.startswith((b"II*\0", b"MM\0*")):
+        first_directory = int.from_bytes(data[4:8], "little" if data.startswith(b"II") else "big")
+        return first_directory + 2 > len(data)
+    return False
+
+
+def _boxes_end(data: bytes) -> int:
+    """Where the last box of an ISO base media file ends by what its header says."""
+    position = 0
+    while position + 16 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        if length == 1:
+            length = int.from_bytes(data[position + 8 : position + 16], "big")
+        if length < 8:
+            # Zero: up to the end of the file. Less than its own header: no box, but something appended.
+            return position
+        position += length
+    return position
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:

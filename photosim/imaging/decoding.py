@@ -6,7 +6,7 @@ The one boundary where what Pillow and its plugins raise over hostile bytes beco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from PIL import Image, ImageFile, TiffImagePlugin
@@ -20,6 +20,7 @@ from photosim.imaging.limits import Limits
 
 _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _JPEG_SCALES = (8, 4, 2)
+_TRUNCATED = "truncated: the end of the file is missing"
 # What Pillow, its plugins and libheif say when the bytes end too early.
 _TRUNCATION = (
     *("truncat", "not enough image data", "broken data stream"),
@@ -59,18 +60,33 @@ def decode(data: bytes, reduction: Reduction, limits: Limits) -> Decoded:
     if len(data) > limits.max_bytes:
         raise too_many_bytes(limits)
     if data.startswith(_JPEG_XL):
-        raise UnreadablePhoto("a JPEG XL photo, which photosim cannot read yet")
+        raise UnreadablePhoto("a JPEG XL photo, which photosim cannot read")
+    if containers.is_cut_short(data):
+        raise UnreadablePhoto(_TRUNCATED)
     register_plugins()
     with _hostile_bytes():
-        image = open_image(data)
-        _check_pixels(image, limits)
-        if image.format == "JPEG":
-            return _decode_jpeg(image, data, reduction)
-        return _decode_other(image, data, reduction)
+        try:
+            return _decode(data, data, reduction, limits)
+        except PILLOW_ERRORS:
+            plain = containers.without_metadata(data)
+            if plain is None:
+                raise
+            with suppress(*PILLOW_ERRORS):
+                return _decode(plain, data, reduction, limits)
+            raise
 
 
 def too_many_bytes(limits: Limits) -> UnreadablePhoto:
     return UnreadablePhoto(f"larger than {limits.max_bytes / (1 << 20):.0f} MB")
+
+
+def _decode(data: bytes, original: bytes, reduction: Reduction, limits: Limits) -> Decoded:
+    """Decode `data`, which is `original` or the same without metadata that broke a plugin."""
+    image = open_image(data)
+    _check_pixels(image, limits)
+    if image.format == "JPEG":
+        return _decode_jpeg(image, original, reduction)
+    return _decode_other(image, original, reduction)
 
 
 def _check_pixels(image: Image.Image, limits: Limits) -> None:
@@ -153,9 +169,9 @@ def _hostile_bytes() -> Iterator[None]:
     except MemoryError as error:
         raise UnreadablePhoto("needs more memory than is free") from error
     except Image.DecompressionBombError as error:
-        raise UnreadablePhoto("larger than any photo of its format") from error
+        raise UnreadablePhoto("too many pixels for a photo") from error
     except PILLOW_ERRORS as error:
         text = str(error).lower()
         if isinstance(error, EOFError) or any(sign in text for sign in _TRUNCATION):
-            raise UnreadablePhoto("truncated: the end of the file is missing") from error
-        raise UnreadablePhoto("damaged: its pixels cannot be decoded") from error
+            raise UnreadablePhoto(_TRUNCATED) from error
+        raise UnreadablePhoto("damaged: it cannot be decoded") from error

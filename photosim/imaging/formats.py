@@ -8,14 +8,12 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pillow_heif
 from PIL import Image, ImageFile, JpegImagePlugin
-
-from photosim.imaging import containers
 
 # Pictures only: no icons and cursors, no vector or scientific formats, though a query may be any image.
 # JPEG XL is here so that such photos are listed as failures with their reason instead of passed over.
@@ -83,8 +81,29 @@ def register_plugins() -> None:
         warnings.filterwarnings("ignore", module=_WARNINGS[3].pattern)
 
 
+def open_image(data: bytes) -> ImageFile.ImageFile:
+    """The image in these bytes, its header read and nothing decoded.
+
+    Pillow's own `Image.open` is not used because its pixel limit is a global variable and half of it is
+    only a warning; the caller checks `size`.
+
+    Raises NotAnImage where no plugin knows the bytes, else one of PILLOW_ERRORS.
+    """
+    first_error: Exception | None = None
+    for plugin in _plugins():
+        try:
+            # A text instead of True says that the format is known and its decoder missing.
+            if plugin.accept is None or plugin.accept(data[:16]) is True:
+                return plugin.open(io.BytesIO(data), "")
+        except PILLOW_ERRORS as error:
+            if plugin.accept is not None:
+                first_error = first_error or error
+    raise first_error or NotAnImage
+
+
 @lru_cache(maxsize=1)
 def _plugins() -> tuple[_Plugin, ...]:
+    """Those that know a photo by its beginning first, then those that must try."""
     Image.init()
     pillow_heif.register_heif_opener()
     logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -92,41 +111,5 @@ def _plugins() -> tuple[_Plugin, ...]:
     # Pillow's own JPEG opener also turns JPEGs with several pictures into MPO files: here the first one
     # is wanted, and it is a JPEG.
     opened["JPEG"] = (JpegImagePlugin.JpegImageFile, opened["JPEG"][1])
-    return tuple(_Plugin(format, factory, accept) for format, (factory, accept) in opened.items())
-
-
-def open_image(data: bytes) -> ImageFile.ImageFile:
-    """The image in these bytes, its header read and nothing decoded.
-
-    Pillow's own `Image.open` is not used because its pixel limit is a global variable and half of it is
-    only a warning; the caller checks `size`. Metadata that breaks a plugin is left out on a second try.
-
-    Raises NotAnImage where no plugin knows the bytes, else one of PILLOW_ERRORS.
-    """
-    try:
-        return _open(data)
-    except PILLOW_ERRORS as error:
-        stripped = containers.without_metadata(data)
-        if stripped is None:
-            raise
-        try:
-            return _open(stripped)
-        except PILLOW_ERRORS:
-            raise error from None
-
-
-def _open(data: bytes) -> ImageFile.ImageFile:
-    first_error: Exception | None = None
-    for plugin in _candidates(data[:16]):
-        try:
-            return plugin.open(io.BytesIO(data), "")
-        except PILLOW_ERRORS as error:
-            if plugin.accept is not None:
-                first_error = first_error or error
-    raise first_error or NotAnImage
-
-
-def _candidates(prefix: bytes) -> Iterator[_Plugin]:
-    """The plugins that know this beginning, else those that know no beginning and must try."""
-    known = [plugin for plugin in _plugins() if plugin.accept is not None and plugin.accept(prefix) is True]
-    return iter(known or [plugin for plugin in _plugins() if plugin.accept is None])
+    plugins = [_Plugin(format, factory, accept) for format, (factory, accept) in opened.items()]
+    return tuple(sorted(plugins, key=lambda plugin: plugin.accept is None))
