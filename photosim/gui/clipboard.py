@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from PySide6.QtCore import QByteArray, QMimeData
 from PySide6.QtGui import QGuiApplication, QImage
 
 from photosim.gui.drop import Drop, file_url, read_drop
+from photosim.gui.facts_text import path_text
 
 GNOME_COPIED_FILES = "x-special/gnome-copied-files"
 
@@ -30,8 +30,8 @@ def photos_mime(paths: Sequence[str], image: QImage | None = None) -> QMimeData:
 
 
 def paths_text(paths: Sequence[str]) -> str:
-    """One path a line; bytes of a name that are not valid UTF-8 become replacement characters."""
-    return "\n".join(os.fsencode(path).decode("utf-8", errors="replace") for path in paths)
+    """One path a line."""
+    return "\n".join(path_text(path) for path in paths)
 
 
 def copy_photos(paths: Sequence[str], image: QImage | None = None) -> None:

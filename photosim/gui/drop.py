@@ -30,6 +30,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QImage, QImageWriter, QPainter
 
+from photosim.gui.facts_text import path_text
+
 QT_IMAGE = "application/x-qt-image"
 # A browser offers a picture in several formats; the ones it was likely published in come first.
 PREFERRED = (
@@ -170,8 +172,8 @@ def _sort_paths(paths: Iterable[Path]) -> Drop:
 
 
 def _some(names: list[str]) -> str:
-    """The first few of `names`, readable also where one is not valid UTF-8, and how many more there are."""
-    shown = ", ".join(os.fsencode(name).decode("utf-8", errors="replace") for name in names[:MAX_NAMED])
+    """The first few of `names`, and how many more there are."""
+    shown = ", ".join(path_text(name) for name in names[:MAX_NAMED])
     more = len(names) - MAX_NAMED
     return _tr("{names} and {count} more").format(names=shown, count=more) if more > 0 else shown
 

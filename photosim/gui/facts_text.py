@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,11 @@ def similarity_text(
         kind=locale.toString(kind, "f", 2), thing=locale.toString(thing, "f", 2)
     )
     return f"{total}{SEPARATOR}{split}"
+
+
+def path_text(path: str) -> str:
+    """A path for the eye: bytes of a name that are not valid UTF-8 become replacement characters."""
+    return os.fsencode(path).decode("utf-8", errors="replace")
 
 
 def fact_rows(facts: Facts, size: int | None, locale: QLocale) -> list[tuple[str, str]]:
