@@ -1,0 +1,467 @@
+"""The catalog: the truth about a library. Folders, photos, their places and features, and failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from photosim.catalog.database import Database
+from photosim.catalog.records import (
+    Counts,
+    Failure,
+    FileFailed,
+    FileFound,
+    Folder,
+    KnownFile,
+    Photo,
+    PhotoTable,
+    Place,
+    Recorded,
+)
+from photosim.catalog.schema import migrate
+from photosim.catalog.volumes import is_online, volume_of
+from photosim.errors import LibraryError
+from photosim.imaging.facts import Facts
+
+ORPHANS_KEPT = timedelta(days=30)
+
+
+class Catalog:
+    """The SQLite catalog of one library. Every method may be called from any thread.
+
+    Raises LibraryError where the file cannot be opened, read or written, or is newer than this program.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._database = Database(path, lambda connection: migrate(connection, str(path)))
+        except sqlite3.DatabaseError as error:
+            raise LibraryError(f"{path} is damaged or no photosim catalog: {error}") from error
+        with self._database.reading() as connection:
+            (self.library_id,) = connection.execute("SELECT id FROM library").fetchone()
+
+    def close(self) -> None:
+        self._database.close()
+
+    # Folders
+
+    def add_folder(self, path: str | os.PathLike[str]) -> Folder:
+        """Add a folder and return it; inside a folder already there, return that one.
+
+        Folders of the library that lie inside the new one become part of it, with all they know.
+        Raises LibraryError where there is no such folder or it cannot be listed.
+        """
+        path = os.path.abspath(os.path.expanduser(path))
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise LibraryError(
+                f"{printable(path)}: the folder's name is not valid UTF-8: rename it"
+            ) from error
+        if not os.path.isdir(path):
+            what = "is not a folder" if os.path.lexists(path) else "does not exist"
+            raise LibraryError(f"{path} {what}: name a folder of photos")
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise LibraryError(f"{path} cannot be read: change its permissions or name another folder")
+        with self._database.writing() as connection:
+            inside = []
+            for folder_id, known in connection.execute("SELECT id, path FROM folders").fetchall():
+                if path == known or path.startswith(_as_prefix(known)):
+                    break
+                if known.startswith(_as_prefix(path)):
+                    inside.append((folder_id, known))
+            else:
+                folder_id = connection.execute(
+                    "INSERT INTO folders (path, volume) VALUES (?, ?)", (path, volume_of(path))
+                ).lastrowid
+                for other_id, other in inside:
+                    prefix = os.path.relpath(other, path) + os.sep
+                    for table in ("places", "failures"):
+                        connection.execute(
+                            f"UPDATE {table} SET folder_id = ?, path = ? || path WHERE folder_id = ?",
+                            (folder_id, prefix, other_id),
+                        )
+                    connection.execute("DELETE FROM folders WHERE id = ?", (other_id,))
+        return next(folder for folder in self.folders() if folder.id == folder_id)
+
+    def remove_folder(self, path: str | os.PathLike[str]) -> list[bytes]:
+        """Forget a folder and the photos that are nowhere else; returns their content hashes.
+
+        The photos on disk are untouched. Raises LibraryError for a folder that is not in the library.
+        """
+        path = os.path.abspath(os.path.expanduser(path))
+        with self._database.writing() as connection:
+            row = connection.execute("SELECT id FROM folders WHERE path = ?", (path,)).fetchone()
+            if row is None:
+                raise LibraryError(f"{path} is not a folder of the library: `photosim status` lists them")
+            photos = connection.execute(
+                "SELECT DISTINCT photo_id FROM places WHERE folder_id = ?", row
+            ).fetchall()
+            connection.execute("DELETE FROM folders WHERE id = ?", row)
+            return _forget(connection, [photo_id for (photo_id,) in photos])
+
+    def folders(self) -> list[Folder]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, path, online, scanned_at IS NOT NULL,"
+                " (SELECT count(DISTINCT photo_id) FROM places WHERE folder_id = folders.id)"
+                " FROM folders ORDER BY path"
+            ).fetchall()
+        return [Folder(row[0], row[1], bool(row[2]), bool(row[3]), row[4]) for row in rows]
+
+    def check_online(self) -> bool:
+        """Look which folders can be reached now; returns whether any came or went."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, path, volume, online,"
+                " EXISTS (SELECT 1 FROM places WHERE folder_id = folders.id) FROM folders"
+            ).fetchall()
+        changes = [
+            (online, folder_id)
+            for folder_id, path, volume, was_online, has_places in rows
+            if (online := is_online(path, volume, bool(has_places))) != bool(was_online)
+        ]
+        if changes:
+            with self._database.writing() as connection:
+                connection.executemany("UPDATE folders SET online = ? WHERE id = ?", changes)
+        return bool(changes)
+
+    def mark_scanned(self, folder_id: int) -> None:
+        with self._database.writing() as connection:
+            connection.execute("UPDATE folders SET scanned_at = ? WHERE id = ?", (_now(), folder_id))
+
+    # What a scan compares with and writes
+
+    def known_files(self, folder_id: int) -> dict[str, KnownFile]:
+        """All files of a folder that were read or failed, by path relative to it."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT path, size, modified_ns, photo_id FROM places WHERE folder_id = ?"
+                " UNION ALL SELECT path, size, modified_ns, NULL FROM failures WHERE folder_id = ?",
+                (folder_id, folder_id),
+            )
+            return {path: KnownFile(size, modified, photo) for path, size, modified, photo in rows}
+
+    def record(self, found: Sequence[FileFound], failed: Sequence[FileFailed], trunk: str) -> list[Recorded]:
+        """Write one batch of a scan in one transaction; returns what was found and kept.
+
+        What somebody else removed from the library while it was read, a folder or a content known only
+        by its hash, is passed over: the next scan finds what is still there.
+        """
+        recorded: list[Recorded] = []
+        with self._database.writing() as connection:
+            folders = {row[0] for row in connection.execute("SELECT id FROM folders")}
+            for file in found:
+                photo_id = _photo_id(connection, file, trunk) if file.folder_id in folders else None
+                if photo_id is None:
+                    continue
+                key = (file.folder_id, file.path)
+                before = connection.execute(
+                    "SELECT photo_id FROM places WHERE folder_id = ? AND path = ?", key
+                ).fetchone()
+                connection.execute(
+                    "INSERT OR REPLACE INTO places (folder_id, path, photo_id, size, modified_ns)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    (*key, photo_id, file.size, file.modified_ns),
+                )
+                connection.execute("DELETE FROM failures WHERE folder_id = ? AND path = ?", key)
+                connection.execute("UPDATE photos SET orphaned_at = NULL WHERE id = ?", (photo_id,))
+                if before is not None and before[0] != photo_id:
+                    _mark_orphans(connection, [before[0]])
+                recorded.append(Recorded(file, photo_id, None if before is None else before[0]))
+            for file_failed in failed:
+                if file_failed.folder_id not in folders:
+                    continue
+                _remove_places(connection, file_failed.folder_id, [file_failed.path])
+                connection.execute(
+                    "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        file_failed.folder_id,
+                        file_failed.path,
+                        file_failed.size,
+                        file_failed.modified_ns,
+                        file_failed.reason,
+                        _now(),
+                    ),
+                )
+        return recorded
+
+    def remove_files(self, folder_id: int, paths: Sequence[str]) -> list[int]:
+        """Drop files that are no longer there; returns the photos they were.
+
+        A photo without any place keeps its features for a while: it may have been moved to where the scan
+        has not looked yet.
+        """
+        with self._database.writing() as connection:
+            return _remove_places(connection, folder_id, paths)
+
+    def forget_old_orphans(self) -> list[bytes]:
+        """Forget photos that have had no place for thirty days; returns their content hashes."""
+        limit = (datetime.now(UTC) - ORPHANS_KEPT).isoformat(timespec="seconds")
+        with self._database.writing() as connection:
+            rows = connection.execute("SELECT id FROM photos WHERE orphaned_at < ?", (limit,)).fetchall()
+            return _forget(connection, [photo_id for (photo_id,) in rows])
+
+    def hashes_with_features(self, trunk: str) -> set[bytes]:
+        """Content hashes of all photos, shown or not, that have this trunk's features."""
+        with self._database.reading() as connection:
+            return {
+                row[0]
+                for row in connection.execute(
+                    "SELECT content_hash FROM photos JOIN features ON photo_id = photos.id WHERE trunk = ?",
+                    (trunk,),
+                )
+            }
+
+    # What is shown
+
+    def counts(self) -> Counts:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(DISTINCT photo_id) FROM places), (SELECT count(*) FROM places),"
+                " (SELECT count(*) FROM failures),"
+                " (SELECT count(*) FROM (SELECT max(online) AS reached FROM places"
+                "  JOIN folders ON folders.id = folder_id GROUP BY photo_id) WHERE NOT reached)"
+            ).fetchone()
+        return Counts(*row)
+
+    def failures(self) -> list[Failure]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT folders.path, failures.path, reason, failed_at FROM failures"
+                " JOIN folders ON folders.id = folder_id ORDER BY folders.path, failures.path"
+            ).fetchall()
+        return [Failure(os.path.join(folder, path), reason, when) for folder, path, reason, when in rows]
+
+    def clear_failures(self) -> int:
+        """Forget all failures, so that the next scan tries those files again; returns their number."""
+        with self._database.writing() as connection:
+            return connection.execute("DELETE FROM failures").rowcount
+
+    def photo(self, photo_id: int) -> Photo | None:
+        return self.photos([photo_id]).get(photo_id)
+
+    def photos(self, photo_ids: Iterable[int]) -> dict[int, Photo]:
+        """Photos by id; those without a place in the library are left out."""
+        wanted = [int(photo_id) for photo_id in photo_ids]
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT photos.id, content_hash, facts, folders.path, places.path, folder_id, online, size,"
+                " modified_ns FROM photos JOIN places ON photo_id = photos.id"
+                " JOIN folders ON folders.id = folder_id"
+                " WHERE photos.id IN (SELECT value FROM json_each(?))"
+                " ORDER BY photos.id, online DESC, folders.path, places.path",
+                (json.dumps(wanted),),
+            ).fetchall()
+        places: dict[int, list[Place]] = {}
+        about: dict[int, tuple[bytes, str]] = {}
+        for photo_id, content_hash, facts, folder, path, folder_id, online, size, modified_ns in rows:
+            about[photo_id] = (content_hash, facts)
+            places.setdefault(photo_id, []).append(
+                Place(os.path.join(folder, path), folder_id, bool(online), size, modified_ns / 1e9)
+            )
+        return {
+            photo_id: Photo(photo_id, content_hash, Facts.from_json(facts), tuple(places[photo_id]))
+            for photo_id, (content_hash, facts) in about.items()
+        }
+
+    def photo_by_hash(self, content_hash: bytes) -> Photo | None:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT id FROM photos WHERE content_hash = ?", (content_hash,)
+            ).fetchone()
+        return None if row is None else self.photo(row[0])
+
+    def photo_by_path(self, path: str) -> Photo | None:
+        """The photo last seen at this absolute path, whatever lies there now."""
+        with self._database.reading() as connection:
+            for folder_id, folder in connection.execute("SELECT id, path FROM folders").fetchall():
+                if path.startswith(_as_prefix(folder)):
+                    row = connection.execute(
+                        "SELECT photo_id FROM places WHERE folder_id = ? AND path = ?",
+                        (folder_id, path[len(_as_prefix(folder)) :]),
+                    ).fetchone()
+                    if row is not None:
+                        return self.photo(row[0])
+        return None
+
+    def shown_ids(self, folder_id: int | None = None, below: str = "") -> npt.NDArray[np.int64]:
+        """Ascending ids, int64 [N], of photos with a place: in the library, in one folder, or `below` it.
+
+        `below` is a path relative to the folder; "" means all of it.
+        """
+        query, values = "SELECT DISTINCT photo_id FROM places", []
+        if folder_id is not None:
+            query += " WHERE folder_id = ?"
+            values.append(str(folder_id))
+            if below:
+                query += " AND substr(path, 1, ?) = ?"
+                prefix = _as_prefix(below)
+                values += [str(len(prefix)), prefix]
+        with self._database.reading() as connection:
+            rows = connection.execute(query + " ORDER BY photo_id", values)
+            return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+
+    def table(self) -> PhotoTable:
+        """The whole library as columns: one pass over all places."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT photo_id, folder_id, path, modified_ns FROM places ORDER BY photo_id"
+            ).fetchall()
+            about = {row[0]: row for row in connection.execute("SELECT id, content_hash, taken FROM photos")}
+            folders = {
+                folder_id: (not online, path)
+                for folder_id, online, path in connection.execute("SELECT id, online, path FROM folders")
+            }
+        first: dict[int, tuple[int, str, int]] = {}
+        copies: dict[int, int] = {}
+        for photo_id, folder_id, path, modified_ns in rows:
+            place = (folder_id, path, modified_ns)
+            if photo_id not in first:
+                first[photo_id], copies[photo_id] = place, 1
+                continue
+            copies[photo_id] += 1
+            if (*folders[folder_id], path) < (*folders[first[photo_id][0]], first[photo_id][1]):
+                first[photo_id] = place
+        ids = list(first)
+        places = list(first.values())
+        dates = [about[photo_id][2] for photo_id in ids]
+        return PhotoTable(
+            ids=np.array(ids, dtype=np.int64),
+            folder_ids=np.array([place[0] for place in places], dtype=np.int32),
+            taken=np.array(
+                [place[2] / 1e9 if date is None else date for date, place in zip(dates, places, strict=True)],
+                dtype=np.float64,
+            ),
+            copies=np.array(list(copies.values()), dtype=np.int32),
+            offline=np.array([folders[place[0]][0] for place in places], dtype=np.bool_),
+            paths=[place[1] for place in places],
+            hashes=[about[photo_id][1] for photo_id in ids],
+        )
+
+    # Features
+
+    def features_of(self, photo_id: int, trunk: str) -> npt.NDArray[np.float16] | None:
+        """One photo's features, float16 [F], or None where this trunk has none."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT data FROM features WHERE photo_id = ? AND trunk = ?", (photo_id, trunk)
+            ).fetchone()
+        return None if row is None else np.frombuffer(row[0], dtype=np.float16)
+
+    def features_after(
+        self, trunk: str, seq: int, block: int = 4096
+    ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.float16]]]:
+        """Features written after `seq`, in order: blocks of (last seq, ids int64 [n], features [n, F])."""
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    "SELECT seq, photo_id, data FROM features WHERE seq > ? AND trunk = ?"
+                    " ORDER BY seq LIMIT ?",
+                    (seq, trunk, block),
+                ).fetchall()
+            if not rows:
+                return
+            seq = rows[-1][0]
+            ids = np.array([row[1] for row in rows], dtype=np.int64)
+            features = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float16)
+            yield seq, ids, features.reshape(len(rows), -1)
+
+    def last_seq(self) -> int:
+        with self._database.reading() as connection:
+            (seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM features").fetchone()
+        return int(seq)
+
+    def check(self) -> str | None:
+        """SQLite's own quick check: None when all is well, else its first complaint."""
+        with self._database.reading() as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return None if answer == "ok" else str(answer)
+
+
+def printable(path: str) -> str:
+    """A path as text that can be stored and printed, also where its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _as_prefix(folder: str) -> str:
+    return folder if folder.endswith(os.sep) else folder + os.sep
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _photo_id(connection: sqlite3.Connection, file: FileFound, trunk: str) -> int | None:
+    row = connection.execute("SELECT id FROM photos WHERE content_hash = ?", (file.content_hash,)).fetchone()
+    new = file.new
+    if row is None:
+        if new is None:
+            return None
+        row = (
+            connection.execute(
+                "INSERT INTO photos (content_hash, facts, taken, phash) VALUES (?, ?, ?, ?)",
+                (file.content_hash, new.facts.to_json(), _seconds(new.facts.taken), _signed(new.phash)),
+            ).lastrowid,
+        )
+    if new is not None:
+        connection.execute(
+            "INSERT OR REPLACE INTO features (photo_id, trunk, precision, data) VALUES (?, ?, ?, ?)",
+            (row[0], trunk, new.precision, new.features.astype(np.float16).tobytes()),
+        )
+    return int(row[0])
+
+
+def _remove_places(connection: sqlite3.Connection, folder_id: int, paths: Sequence[str]) -> list[int]:
+    photo_ids = []
+    for path in paths:
+        key = (folder_id, path)
+        row = connection.execute(
+            "DELETE FROM places WHERE folder_id = ? AND path = ? RETURNING photo_id", key
+        ).fetchone()
+        if row is not None:
+            photo_ids.append(int(row[0]))
+        connection.execute("DELETE FROM failures WHERE folder_id = ? AND path = ?", key)
+    _mark_orphans(connection, photo_ids)
+    return photo_ids
+
+
+def _mark_orphans(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> None:
+    connection.executemany(
+        "UPDATE photos SET orphaned_at = ? WHERE id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM places WHERE photo_id = photos.id)",
+        [(_now(), photo_id) for photo_id in photo_ids],
+    )
+
+
+def _forget(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> list[bytes]:
+    """Delete those of the photos that have no place left; returns their content hashes."""
+    hashes = []
+    for photo_id in photo_ids:
+        row = connection.execute(
+            "DELETE FROM photos WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM places WHERE photo_id = photos.id) RETURNING content_hash",
+            (photo_id,),
+        ).fetchone()
+        if row is not None:
+            hashes.append(row[0])
+    return hashes
+
+
+def _seconds(taken: str | None) -> float | None:
+    if taken is None:
+        return None
+    return datetime.fromisoformat(taken).replace(tzinfo=UTC).timestamp()
+
+
+def _signed(phash: int) -> int:
+    return phash - (1 << 64) if phash >= 1 << 63 else phash

@@ -1,0 +1,108 @@
+"""SQLite as photosim uses it: pooled connections, one kind of transaction, errors a user can act on."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from photosim.errors import LibraryError
+
+BUSY_SECONDS = 20.0
+
+
+class Database:
+    """One SQLite file in WAL mode, used from any thread.
+
+    A connection is lent to one caller at a time and kept for the next, so that a long read in one
+    thread holds up nobody else. Writers queue in SQLite itself, also across processes.
+    """
+
+    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        self.path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        with self.reading() as connection:
+            prepare(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is kept, or nothing."""
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:  # a full disk makes SQLite roll back by itself
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise LibraryError(f"{self.path} has been closed")
+            if self._idle:
+                return self._idle.pop()
+        # The pool hands a connection to one thread at a time, hence check_same_thread.
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _give(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+            if advice is None:
+                raise
+            raise LibraryError(f"{self.path}: {error}: {advice}") from error
+
+
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "free some disk space, then try again; what was done so far is kept",
+    sqlite3.SQLITE_READONLY: "make the file and its folder writable, or choose another --data-dir",
+    sqlite3.SQLITE_PERM: "make the file and its folder writable, or choose another --data-dir",
+    sqlite3.SQLITE_CANTOPEN: "make the folder writable, or choose another --data-dir",
+    sqlite3.SQLITE_IOERR: "check the disk and its free space, then try again",
+    sqlite3.SQLITE_BUSY: "another program holds it; close that one, then try again",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; move it away and scan again",
+    sqlite3.SQLITE_NOTADB: "this is no photosim catalog; move it away and scan again",
+}
