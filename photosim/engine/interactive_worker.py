@@ -1,0 +1,60 @@
+"""The small process that serves the window: queries, regions, previews; one request at a time."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from photosim.engine.messages import (
+    Examined,
+    ExamineRequest,
+    Preview,
+    PreviewRequest,
+    Ready,
+    Refused,
+    WorkerSetup,
+)
+from photosim.engine.process import receive_or_exit
+from photosim.errors import UnreadablePhoto
+from photosim.imaging.reading import content_hash, preview, read_bytes, read_region
+from photosim.model.card import load_card
+from photosim.model.runtime import Runtime, open_runtime
+
+
+def main(connection: Connection, setup: WorkerSetup) -> None:
+    """Answer ExamineRequests and PreviewRequests, in order, until the pipe ends."""
+    card = load_card(setup.model, setup.bundled)
+    runtime = open_runtime(card, setup.device, threads=setup.threads)
+    connection.send(
+        Ready(runtime.device, runtime.precision, runtime.batch_size, getattr(runtime, "note", None))
+    )
+    while True:
+        request = receive_or_exit(connection)
+        try:
+            if isinstance(request, ExamineRequest):
+                connection.send(_examine(request, setup, runtime, card.input_size))
+            else:
+                connection.send(_preview(request))
+        except UnreadablePhoto as error:
+            connection.send(Refused(error.reason))
+
+
+def _bytes(source: str | bytes) -> bytes:
+    return source if isinstance(source, bytes) else read_bytes(Path(source))
+
+
+def _examine(request: ExamineRequest, setup: WorkerSetup, runtime: Runtime, input_size: int) -> Examined:
+    data = _bytes(request.source)
+    if request.region is None:
+        reading = setup.reader(data, input_size)
+    else:
+        reading = read_region(data, request.region, input_size)
+    features = runtime.features(reading.pixels[np.newaxis])[0]
+    return Examined(content_hash(data), reading.facts, reading.thumbnail, features)
+
+
+def _preview(request: PreviewRequest) -> Preview:
+    pixels, facts = preview(_bytes(request.source), request.max_side)
+    return Preview(pixels, facts)

@@ -1,0 +1,102 @@
+"""A spawned worker process that ends with its parent, whatever happens to either."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from photosim.engine.messages import WorkerSetup
+
+Main = Callable[[Connection, WorkerSetup], None]
+
+_STUCK_SECONDS = 180.0
+_STOP_SECONDS = 2.0
+
+
+class WorkerProcess:
+    """One worker and the parent's end of its pipe. Not restarted here: make a new one."""
+
+    def __init__(self, main: Main, setup: WorkerSetup, name: str) -> None:
+        # Spawned, not forked: the parent has threads, and Windows and macOS know nothing else.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_run, args=(main, theirs, setup), name=name, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def interrupt(self) -> None:
+        """Kill the worker from another thread; the one that waits for it sees the end of the pipe."""
+        with contextlib.suppress(ValueError):  # its owner has just replaced it
+            self._process.kill()
+
+    def end_reason(self) -> str:
+        """How the worker ended, in words; waits for its exit status."""
+        self._process.join(_STOP_SECONDS)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return f"signal {signal.Signals(-code).name}"
+        return f"exit status {code}"
+
+    def stop(self) -> None:
+        """End the worker: it sees the end of its pipe; one that does not listen is killed."""
+        self.connection.close()
+        self._process.join(_STOP_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+        self.connection.close()
+        self._process.close()
+
+
+def receive_or_exit(connection: Connection) -> Any:
+    """The next message; the process ends here when the parent is gone."""
+    try:
+        return connection.recv()
+    except (EOFError, OSError):
+        # Not sys.exit: other threads may be deep inside a decoder, and there is nothing left to save.
+        os._exit(0)
+
+
+def _run(main: Main, connection: Connection, setup: WorkerSetup) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group: the parent decides
+    # Standard output belongs to the parent's one JSON document.
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    if hasattr(os, "nice"):
+        os.nice(5)  # the window comes first
+    threading.Thread(target=_watch, daemon=True).start()
+    # The parent may go in the middle of an answer.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        main(connection, setup)
+    os._exit(0)
+
+
+def _watch() -> None:
+    """Let C code that never gives the interpreter back end with the process.
+
+    Without it a decoder stuck in C, holding the interpreter's lock, would outlive a killed parent: the
+    thread that sees the end of the pipe could not run. The watchdog of faulthandler needs no lock.
+    """
+    with open(os.devnull, "w") as nowhere:
+        while True:
+            faulthandler.dump_traceback_later(_STUCK_SECONDS, exit=True, file=nowhere)
+            threading.Event().wait(_STUCK_SECONDS / 6)
