@@ -1,0 +1,32 @@
+"""Exact search: one matrix product over the whole library."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def rank_exactly(
+    ids: npt.NDArray[np.int64],
+    matrix: npt.NDArray[np.float32],
+    query: npt.NDArray[np.float32],
+    k: int | None = None,
+    among: npt.NDArray[np.intp] | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """The k rows (all, for None) with the largest inner product with `query`, best first.
+
+    ids int64 [N], matrix float32 [N, D], query float32 [D] -> ids int64 [k], products float32 [k].
+    `among` are the row numbers that count, None for all.
+    Equal products come in the order of ids, so that a ranking never depends on chance.
+    """
+    products = matrix @ query
+    if among is not None:  # cheaper than copying the rows out first
+        ids, products = ids[among], products[among]
+    if k is not None and k < len(products):
+        best = np.argpartition(-products, k - 1)[:k]
+        # Ties at the edge: take every row as good as the last one, then cut in order of ids.
+        best = np.flatnonzero(products >= products[best].min())
+    else:
+        best = np.arange(len(products))
+    order = best[np.lexsort((ids[best], -products[best]))][:k]
+    return ids[order], products[order]
