@@ -1,0 +1,500 @@
+"""The commands: the same core as the window's, without a window.
+
+Standard output carries the result alone (one JSON document with --json); progress goes to standard error.
+Exit status: 0, 1 for an error with one clear line, 2 for unknown options, 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import photosim
+from photosim.errors import PhotosimError, QueryError, ScanRunning
+from photosim.paths import Folders, library_folders
+
+INTERRUPTED = 130
+_FIRST_ROWS = 20
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` name; returns the exit status."""
+    options = _parser().parse_args(_with_command(list(arguments)))
+    try:
+        folders = library_folders(None if options.data_dir is None else Path(options.data_dir))
+        status: int = options.command(options, folders)
+        sys.stdout.flush()
+        return status
+    except PhotosimError as error:
+        print(f"photosim: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("photosim: interrupted; what was done is kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads our output has enough; a second complaint at exit would help nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """Put `gui` where no command is named: `photosim holiday.jpg` opens the window with that photo."""
+    position = 0
+    while position < len(arguments):
+        word = arguments[position]
+        if word in _COMMANDS or word in ("-h", "--help", "--version", "--smoke-test"):
+            return arguments
+        if word in ("--data-dir", "--device"):
+            position += 2
+        elif word.startswith(("--data-dir=", "--device=")):
+            position += 1
+        else:
+            break
+    return [*arguments[:position], "gui", *arguments[position:]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="photosim",
+        description="Find the photos that look alike in your own library, on your own machine. "
+        "Without a command, photosim opens its window.",
+    )
+    parser.add_argument("--version", action="version", version=f"photosim {photosim.__version__}")
+    parser.add_argument(
+        "--smoke-test", action=_SmokeTest, help="try everything in a temporary library; print one JSON line"
+    )
+    everywhere = argparse.ArgumentParser(add_help=False)
+    for target, default in ((parser, None), (everywhere, argparse.SUPPRESS)):
+        target.add_argument("--data-dir", metavar="DIR", default=default, help="where the library is kept")
+        target.add_argument(
+            "--device",
+            metavar="DEVICE",
+            default=default,
+            help="auto, cpu, cuda or mps (default: as set, else auto)",
+        )
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, help: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help, description=help, parents=[everywhere, *parents])
+        command.set_defaults(command=_COMMANDS[name])
+        return command
+
+    gui = add("gui", "open the window; photos given become the query")
+    gui.add_argument("photos", metavar="PHOTO", nargs="*")
+    command = add("add", "add folders to the library and scan them", as_json)
+    command.add_argument("folders", metavar="FOLDER", nargs="+")
+    command = add("remove", "forget a folder; the photos on disk are untouched", as_json)
+    command.add_argument("folder", metavar="FOLDER")
+    command = add("scan", "scan all folders of the library again", as_json)
+    command.add_argument("--retry-failed", action="store_true", help="try files again that could not be read")
+    add("status", "what is in the library", as_json)
+    add("failures", "the files that could not be read, and why", as_json)
+    command = add("search", "photos of the library, ranked by similarity to the given ones", as_json)
+    command.add_argument("photos", metavar="PHOTO", nargs="+")
+    command.add_argument(
+        "--less", metavar="PHOTO", action="append", default=[], help="less like this one; may be repeated"
+    )
+    command.add_argument("-k", metavar="N", default="20", help="how many results (20)")
+    command.add_argument(
+        "--focus", metavar="F", help="0: same kind, 1: same thing (default: the model's own)"
+    )
+    command.add_argument("--max-distance", metavar="D", help="leave out what is further away, 0 to 4")
+    command.add_argument(
+        "--region", metavar="X,Y,W,H", help="search with a part of one photo, as fractions of it"
+    )
+    command.add_argument("--exact", action="store_true", help="compare with every photo, not by the graph")
+    command = add("models", "the models that decide what is similar")
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="all models", parents=[everywhere, as_json])
+    listing.set_defaults(command=_models_list)
+    command = add("export", "write the library's embeddings to a .csv or .npz file", as_json)
+    command.add_argument("file", metavar="FILE")
+    command = add("evaluate", "measure a model on folders of photos, the library untouched", as_json)
+    command.add_argument("folder", metavar="DIR", nargs="?", help="every folder in it is a class")
+    command.add_argument("--queries", metavar="QDIR", help="with --references: same file stem, same thing")
+    command.add_argument("--references", metavar="RDIR")
+    command.add_argument("--model", metavar="M", help="a model's name or version (default: the active one)")
+    command.add_argument("--focus", metavar="F")
+    add("doctor", "check that everything is in order", as_json)
+    return parser
+
+
+class _SmokeTest(argparse.Action):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from photosim.smoke import smoke_test
+
+        parser.exit(smoke_test())
+
+
+# The commands, in the order of their use
+
+
+def _gui(options: argparse.Namespace, folders: Folders) -> int:
+    try:
+        from photosim.app import start
+    except ImportError as error:
+        raise PhotosimError(
+            f"the window cannot be opened ({error}): install the system's Qt libraries, see README"
+        ) from error
+    return start(folders, [Path(photo) for photo in options.photos], options.device)
+
+
+def _add(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        for folder in options.folders:
+            added = library.catalog.add_folder(folder)
+            _say(f"{added.path} is in the library")
+        return _scan_and_report(options, library, retry_failed=False, added=True)
+
+
+def _scan(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        if not library.catalog.folders():
+            raise PhotosimError("the library has no folder yet: add one with `photosim add FOLDER`")
+        return _scan_and_report(options, library, options.retry_failed, added=False)
+
+
+def _scan_and_report(options: argparse.Namespace, library: Any, retry_failed: bool, added: bool) -> int:
+    from photosim.scan.control import ScanControl
+    from photosim.scan.scanner import scan
+
+    control = ScanControl()
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        control.cancel()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the second time is not asked
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        summary = None
+        with _Progress() as progress:
+            for step in scan(library, control, retry_failed):
+                progress.show(step)
+                summary = step.summary
+    except ScanRunning as error:
+        if not added:
+            raise
+        _say(f"{error}; it takes up the folders just added")
+        summary = None
+    finally:
+        signal.signal(signal.SIGINT, before)
+    report = {} if summary is None else asdict(summary)
+    report.pop("finished", None)
+    if interrupted:
+        _say("interrupted; what was done is kept, `photosim scan` goes on")
+        return INTERRUPTED
+    if options.json:
+        keys = ("added", "changed", "moved", "removed", "unchanged", "failed", "seconds")
+        _print_json({key: report.get(key, 0) for key in keys})
+    elif report:
+        print(", ".join(f"{value} {key}" for key, value in report.items() if key != "seconds"), end="")
+        print(f" in {report['seconds']:.1f} s")
+        if report["failed"]:
+            print("`photosim failures` says which could not be read, and why")
+    return 0
+
+
+def _remove(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        forgotten = library.remove_folder(options.folder)
+    if options.json:
+        _print_json({"forgotten": forgotten})
+    else:
+        print(f"{forgotten} photos forgotten; the files are untouched")
+    return 0
+
+
+def _status(options: argparse.Namespace, folders: Folders) -> int:
+    from photosim.model.device import choose
+
+    with _open(options, folders) as library:
+        library.catalog.check_online()
+        counts = asdict(library.catalog.counts())
+        entries = [
+            {"path": folder.path, "photos": folder.photos, "online": folder.online, "scanned": folder.scanned}
+            for folder in library.catalog.folders()
+        ]
+        graph = library.searcher.graph_card()
+        index = None if graph is None else {"count": graph.count, "recall": min(graph.recall)}
+        device = choose(library.device).name
+        report = {
+            **counts,
+            "folders": entries,
+            "model": library.card.version,
+            "index": index,
+            "device": device,
+        }
+    if options.json:
+        _print_json(report)
+        return 0
+    print(
+        f"{report['photos']} photos in {report['files']} files, "
+        f"{report['failed']} not readable, {report['offline']} offline"
+    )
+    for entry in entries:
+        state = "" if entry["online"] else "  (unplugged)"
+        print(f"  {entry['path']}  {entry['photos']}{state}")
+    print(f"model {report['model']}, device {device}")
+    return 0
+
+
+def _failures(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        failures = library.catalog.failures()
+    if options.json:
+        _print_json({"failures": [asdict(failure) for failure in failures]})
+    else:
+        for failure in failures:
+            print(f"{failure.path}: {failure.reason}")
+        if not failures:
+            print("every photo could be read")
+    return 0
+
+
+def _search(options: argparse.Namespace, folders: Folders) -> int:
+    k = _number(options.k, "-k", whole=True, least=1)
+    focus = None if options.focus is None else _number(options.focus, "--focus", least=0, most=1)
+    limit = (
+        math.inf if options.max_distance is None else _number(options.max_distance, "--max-distance", least=0)
+    )
+    region = None if options.region is None else _region(options.region, options.photos)
+    with _open(options, folders) as library:
+        if library.catalog.counts().photos == 0:
+            raise QueryError("the library is empty: add a folder with `photosim add FOLDER`")
+        more = [library.example(Path(photo), region) for photo in options.photos]
+        less = [library.example(Path(photo)) for photo in options.less]
+        searcher = library.searcher
+        if options.focus is not None and 0 in library.card.parts:
+            _say(f"the model {library.card.version} has one part: the focus changes nothing")
+        focus = library.card.focus if focus is None else focus
+        ranking = searcher.rank(
+            [example.features for example in more],
+            [example.features for example in less],
+            focus,
+            int(k),
+            exact=options.exact,
+        )
+        photos = library.catalog.photos(ranking.ids.tolist())
+        queries = {example.photo_id for example in more}
+        results = [
+            {
+                "rank": rank,
+                "path": photos[photo_id].path,
+                "paths": list(photos[photo_id].paths),
+                "distance": round(float(distance), 6),
+                "similarity": round(float(similarity), 6),
+                "query": photo_id in queries,
+                "offline": photos[photo_id].offline,
+                "inliers": None,
+            }
+            for rank, (photo_id, distance, similarity) in enumerate(
+                zip(ranking.ids.tolist(), ranking.distance, ranking.similarity, strict=True), 1
+            )
+            if distance <= limit and photo_id in photos
+        ]
+    if options.json:
+        _print_json({"focus": focus, "results": results})
+        return 0
+    for result in results:
+        marks = "".join(f"  ({mark})" for mark in ("query", "offline") if result[mark])
+        print(f"{result['rank']:4}  {result['similarity']:6.3f}  {result['path']}{marks}")
+    return 0
+
+
+def _models(options: argparse.Namespace, folders: Folders) -> int:
+    raise PhotosimError("name an action: `photosim models list`")
+
+
+def _models_list(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        models = [
+            {
+                "name": card.name,
+                "version": card.version,
+                "parent": card.parent,
+                "trunk": card.trunk,
+                "active": card.version == library.card.version,
+                "bundled": card.bundled,
+                "metrics": card.metrics,
+            }
+            for card in library.registry.cards()
+        ]
+        for fault in library.registry.faults():
+            _say(str(fault))
+    if options.json:
+        _print_json({"models": models})
+        return 0
+    for model in models:
+        marks = [mark for mark in ("active", "bundled") if model[mark]]
+        print(f"{model['version']}  {model['name']}  ({', '.join(marks)})")
+    return 0
+
+
+def _export(options: argparse.Namespace, folders: Folders) -> int:
+    from photosim.export import export
+
+    with _open(options, folders) as library:
+        photos = export(library, Path(options.file))
+    if options.json:
+        _print_json({"file": options.file, "photos": photos})
+    else:
+        print(f"{photos} photos written to {options.file}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace, folders: Folders) -> int:
+    from photosim.training.measure import measure_classes, measure_queries
+
+    focus = None if options.focus is None else _number(options.focus, "--focus", least=0, most=1)
+    pair = (options.queries, options.references)
+    if (options.folder is None) == (pair == (None, None)) or (None in pair and pair != (None, None)):
+        raise PhotosimError("evaluate takes one folder of classes, or --queries and --references together")
+    with _open(options, folders) as library, _Counter() as counter:
+        card = library.registry.get(options.model) if options.model else library.card
+        setup = library.setup_for(card)
+        if options.folder is not None:
+            report = measure_classes(setup, card, Path(options.folder), focus, counter.show)
+        else:
+            report = measure_queries(
+                setup, card, Path(options.queries), Path(options.references), focus, counter.show
+            )
+    for path, reason in report.failures:
+        _say(f"{path}: {reason}; left out")
+    if options.json:
+        _print_json(report.figures)
+    else:
+        for name, value in report.figures.items():
+            print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace, folders: Folders) -> int:
+    from photosim.doctor import examine
+
+    with _open(options, folders) as library:
+        checks = []
+        for check in examine(library):
+            checks.append(asdict(check))
+            if not options.json:
+                print(f"{'ok ' if check.ok else 'NOT OK'}  {check.name}: {check.detail}", flush=True)
+                if check.advice:
+                    print(f"        {check.advice}")
+    if options.json:
+        _print_json({"checks": checks, "version": photosim.__version__, "data": str(folders.data)})
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, Folders], int]] = {
+    "gui": _gui,
+    "add": _add,
+    "remove": _remove,
+    "scan": _scan,
+    "status": _status,
+    "failures": _failures,
+    "search": _search,
+    "models": _models,
+    "export": _export,
+    "evaluate": _evaluate,
+    "doctor": _doctor,
+}
+
+# Helpers
+
+
+@contextmanager
+def _open(options: argparse.Namespace, folders: Folders) -> Iterator[Any]:
+    # Imported late: --help and mistyped options answer at once.
+    from photosim.library import Library
+
+    with Library(folders, options.device) as library:
+        yield library
+
+
+def _number(
+    text: str, option: str, least: float = -math.inf, most: float = math.inf, whole: bool = False
+) -> float:
+    try:
+        value = float(int(text)) if whole else float(text)
+    except ValueError:
+        raise QueryError(f"{option} {text}: give a {'whole ' if whole else ''}number") from None
+    if not least <= value <= most:
+        bounds = f"from {least:g} to {most:g}" if most < math.inf else f"of at least {least:g}"
+        raise QueryError(f"{option} {text}: give a number {bounds}")
+    return value
+
+
+def _region(text: str, photos: Sequence[str]) -> tuple[float, float, float, float]:
+    if len(photos) != 1:
+        raise QueryError("--region goes with one photo")
+    numbers = text.split(",")
+    if len(numbers) != 4:
+        raise QueryError(f"--region {text}: give X,Y,WIDTH,HEIGHT as fractions from 0 to 1")
+    x, y, width, height = (_number(number, "--region", 0, 1) for number in numbers)
+    return x, y, width, height
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=1))
+
+
+def _say(text: str) -> None:
+    print(f"photosim: {text}", file=sys.stderr)
+
+
+class _Line:
+    """One line of progress on standard error: rewritten on a terminal, else left out."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.write("")
+
+    def write(self, text: str) -> None:
+        if self._live:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+class _Progress(_Line):
+    def __init__(self) -> None:
+        super().__init__()
+        self._space_said = False
+
+    def show(self, step: Any) -> None:
+        if step.expected_bytes and not self._space_said:
+            self._space_said = True
+            _say(f"the library will take about {step.expected_bytes / 1e6:.0f} MB of disk space")
+        if step.phase == "reading":
+            left = "" if step.seconds_left is None else f", {step.seconds_left:.0f} s left"
+            self.write(
+                f"{step.done} of {step.total}, {step.photos_per_second:.0f} photos/s{left}, "
+                f"{step.failed} not readable, {step.device}"
+            )
+        elif step.phase != "done":
+            self.write(f"{step.phase} ...")
+
+
+class _Counter(_Line):
+    def show(self, done: int, total: int) -> None:
+        self.write(f"{done} of {total}")

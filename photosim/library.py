@@ -1,0 +1,173 @@
+"""One library with all its parts, opened in the right order: what the window and the commands share."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from photosim.catalog import Catalog, Photo, ThumbnailStore
+from photosim.engine.interactive import InteractiveWorker
+from photosim.engine.messages import Region, WorkerSetup
+from photosim.errors import QueryError, UnreadablePhoto
+from photosim.imaging.reading import content_hash, read_bytes
+from photosim.model.card import ModelCard
+from photosim.model.device import available_cores
+from photosim.model.embedding import load_embedding
+from photosim.model.registry import Registry
+from photosim.paths import Folders, bundled_models
+from photosim.search.searcher import Searcher
+from photosim.settings import Settings
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photo, or a region of one, as part of a query. `features` are float16 [F].
+
+    `photo_id` is the photo of the library with the same content, if any; `thumbnail` is JPEG where the
+    photo had to be read.
+    """
+
+    features: npt.NDArray[np.float16]
+    photo_id: int | None
+    content_hash: bytes
+    thumbnail: bytes | None = None
+
+
+class Library:
+    """The catalog, thumbnails, settings, model, searcher and interactive worker of one library.
+
+    Raises LibraryError or ModelError, with nothing left open, where one of them cannot be had.
+    """
+
+    def __init__(self, folders: Folders, device: str | None = None, threads: int | None = None) -> None:
+        folders.create()
+        self.folders = folders
+        self.settings = Settings(folders.settings)
+        self.registry = Registry(bundled_models(), folders.models)
+        self.card: ModelCard = self.registry.default()
+        self.device: str = device or self.settings.get("device", "auto")
+        self.threads = threads or available_cores()
+        self.catalog = Catalog(folders.catalog)
+        try:
+            self.thumbnails = ThumbnailStore(folders.thumbnails)
+        except BaseException:
+            self.catalog.close()
+            raise
+        self._lock = threading.Lock()
+        self._searcher: Searcher | None = None
+        self._worker: InteractiveWorker | None = None
+
+    @property
+    def worker_setup(self) -> WorkerSetup:
+        return self.setup_for(self.card)
+
+    def setup_for(self, card: ModelCard) -> WorkerSetup:
+        """What a worker needs to run a model on this library's device."""
+        return WorkerSetup(card.folder, card.bundled, self.device, self.threads)
+
+    @property
+    def searcher(self) -> Searcher:
+        """Searches with the active model; made at the first use, its embeddings at its first refresh."""
+        with self._lock:
+            if self._searcher is None:
+                self._searcher = Searcher(self.catalog, self.folders, self.card, load_embedding(self.card))
+            return self._searcher
+
+    @property
+    def worker(self) -> InteractiveWorker:
+        """The worker for queries and previews; its process starts with the first request."""
+        with self._lock:
+            if self._worker is None:
+                self._worker = InteractiveWorker(self.worker_setup)
+            return self._worker
+
+    def example(self, source: Path | bytes, region: Region | None = None) -> Example:
+        """A photo as part of a query, from the library where it is there, else read by the worker.
+
+        Blocks until it is read: not for the GUI's thread. Raises QueryError, naming the file, where it
+        cannot be read or the region is not within it.
+        """
+        name = "the picture" if isinstance(source, bytes) else str(source)
+        if region is not None:
+            check_region(region)
+        if isinstance(source, Path) and not os.path.lexists(source) and not self._remembers(source):
+            raise QueryError(f"{name} does not exist: name another photo")
+        try:
+            photo = self._known_photo(source)
+            if region is None and photo is not None:
+                features = self.searcher.features_of(photo.id)
+                if features is not None:
+                    return Example(features, photo.id, photo.content_hash)
+            examined = self.worker.examine(source, region).result()
+        except UnreadablePhoto as error:
+            raise QueryError(f"{name}: {error.reason}: choose another photo") from error
+        return Example(
+            examined.features,
+            None if photo is None or region is not None else photo.id,
+            examined.content_hash,
+            examined.thumbnail,
+        )
+
+    def _remembers(self, source: Path) -> bool:
+        """Whether the library knows a photo of this path, its drive unplugged, say."""
+        return self.catalog.photo_by_path(os.path.abspath(source.expanduser())) is not None
+
+    def _known_photo(self, source: Path | bytes) -> Photo | None:
+        """The library's photo with the same content; an unchanged file is not opened."""
+        if isinstance(source, bytes):
+            return self.catalog.photo_by_hash(content_hash(source))
+        path = os.path.abspath(source.expanduser())
+        photo = self.catalog.photo_by_path(path)
+        if photo is not None and _unchanged(path, photo):
+            return photo
+        return self.catalog.photo_by_hash(content_hash(read_bytes(Path(path))))
+
+    def remove_folder(self, path: str) -> int:
+        """Forget a folder and what is known of its photos; returns how many photos went.
+
+        Raises LibraryError for a folder that is not in the library.
+        """
+        hashes = self.catalog.remove_folder(path)
+        self.thumbnails.remove_many(hashes)
+        return len(hashes)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._worker is not None:
+                self._worker.close()
+            if self._searcher is not None:
+                self._searcher.save()
+            self.thumbnails.close()
+            self.catalog.close()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def check_region(region: Region) -> None:
+    """Raise QueryError unless x, y, width and height are fractions of a photo and lie within it."""
+    x, y, width, height = region
+    if not (x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 and y + height <= 1):
+        raise QueryError(
+            f"the region {x:g},{y:g},{width:g},{height:g} is not within the photo: "
+            "x, y, width and height are fractions from 0 to 1"
+        )
+
+
+def _unchanged(path: str, photo: Photo) -> bool:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return True  # offline: what is remembered of it answers
+    return any(
+        place.path == path and place.size == status.st_size and abs(place.modified - status.st_mtime) < 1e-6
+        for place in photo.places
+    )

@@ -1,0 +1,1 @@
+"""Finding out what has changed on disk, and reading it."""

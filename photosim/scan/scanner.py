@@ -1,0 +1,339 @@
+"""A scan: what has changed on disk, read by the worker, written to the catalog in batches."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from photosim.catalog import Catalog, FileFailed, FileFound, KnownFile, NewPhoto, ThumbnailStore, printable
+from photosim.catalog.thumbnails import BYTES_PER_PHOTO
+from photosim.engine.messages import Job, Outcome, PhotoFailed, PhotoRead
+from photosim.engine.scan_engine import ScanEngine
+from photosim.errors import PhotosimError
+from photosim.library import Library
+from photosim.scan.control import ScanControl
+from photosim.scan.lock import scan_lock
+from photosim.scan.walk import FileSeen, walk
+
+BATCH_FILES = 32
+BATCH_SECONDS = 0.5
+_ROW_BYTES = 1_500  # a photo's rows in the catalog beside its features: facts, places, indexes
+_RATE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ScanSummary:
+    """What a scan did, in files; `seconds` from its start to its end. `finished` is False if cancelled."""
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    finished: bool = True
+
+
+@dataclass(frozen=True)
+class ScanProgress:
+    """How far a scan is. `phase` is "walking", "reading", "indexing" or "done".
+
+    `done` and `total` count the files to be read; `new_ids` are photos that came to the library since the
+    last progress. `expected_bytes` is the disk space that catalog and thumbnails will take in the end.
+    """
+
+    phase: str
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    photos_per_second: float = 0.0
+    seconds_left: float | None = None
+    new_ids: tuple[int, ...] = ()
+    expected_bytes: int = 0
+    device: str = ""
+    note: str | None = None
+    paused: bool = False
+    summary: ScanSummary | None = None
+
+
+@dataclass(frozen=True)
+class _FileToRead:
+    folder_id: int
+    root: str
+    seen: FileSeen
+    known: KnownFile | None
+
+
+def scan(library: Library, control: ScanControl, retry_failed: bool = False) -> Iterator[ScanProgress]:
+    """Bring the library up to date with its folders; each progress is also a point to stop.
+
+    Folders added meanwhile are scanned too. What has been read is kept whatever happens: closing the
+    generator, cancelling, or a crash loses at most the batch on its way.
+
+    Raises ScanRunning where another scan is running, LibraryError where the catalog cannot be written.
+    """
+    with scan_lock(library.folders.scan_lock):
+        run = _Scan(library, control)
+        if retry_failed:
+            library.catalog.clear_failures()
+        yield from run.steps()
+
+
+class _Scan:
+    def __init__(self, library: Library, control: ScanControl) -> None:
+        self._library = library
+        self._catalog: Catalog = library.catalog
+        self._thumbnails: ThumbnailStore = library.thumbnails
+        self._control = control
+        self._trunk = library.card.trunk
+        self._begun = time.monotonic()
+        self._sum = ScanSummary()
+        self._gone: dict[int, int] = {}
+        self._progress = ScanProgress("walking")
+        self._new_ids: list[int] = []
+
+    def steps(self) -> Iterator[ScanProgress]:
+        scanned: set[int] = set()
+        try:
+            while not self._control.cancelled:
+                self._catalog.check_online()
+                folders = [
+                    folder for folder in self._catalog.folders() if folder.online and folder.id not in scanned
+                ]
+                if not folders:
+                    break
+                to_read: list[_FileToRead] = []
+                for folder in folders:
+                    yield from self._compare(folder.id, folder.path, to_read)
+                yield from self._read(to_read)
+                if not self._control.cancelled:
+                    for folder in folders:
+                        self._catalog.mark_scanned(folder.id)
+                        scanned.add(folder.id)
+            if not self._control.cancelled:
+                yield from self._index()
+        finally:
+            self._thumbnails.remove_many(self._catalog.forget_old_orphans())
+        self._count_removed()
+        yield replace(
+            self._now("done"),
+            summary=replace(
+                self._sum,
+                seconds=round(time.monotonic() - self._begun, 3),
+                finished=not self._control.cancelled,
+            ),
+        )
+
+    # Comparing with the catalog
+
+    def _compare(self, folder_id: int, root: str, to_read: list[_FileToRead]) -> Iterator[ScanProgress]:
+        """Walk one folder; drop what has gone, add what is to be read to `to_read`."""
+        known = self._catalog.known_files(folder_id)
+        own = frozenset((str(self._library.folders.data), str(self._library.folders.cache)))
+        problems: list[FileFailed] = []
+        reported = time.monotonic()
+        try:
+            for seen in walk(root, own):
+                if self._control.cancelled:
+                    return
+                before = known.pop(seen.path, None)
+                if seen.problem is not None:
+                    path = printable(seen.path)
+                    before = before or known.pop(path, None)
+                    problems.append(FileFailed(folder_id, path, seen.size, seen.modified_ns, seen.problem))
+                elif before is None or (before.size, before.modified_ns) != (seen.size, seen.modified_ns):
+                    to_read.append(_FileToRead(folder_id, root, seen, before))
+                elif before.photo_id is not None:
+                    self._count("unchanged")
+                if time.monotonic() - reported > _POLL_SECONDS:
+                    reported = time.monotonic()
+                    self._progress = replace(self._progress, total=len(to_read))
+                    yield self._now("walking")
+        except OSError as error:
+            _log.warning("%s cannot be listed: %s", root, error)  # it went away after it was looked at
+            return
+        if problems:
+            self._catalog.record([], problems, self._trunk)
+            self._count("failed", len(problems))
+        for photo_id in self._catalog.remove_files(folder_id, list(known)):
+            self._gone[photo_id] = self._gone.get(photo_id, 0) + 1
+
+    # Reading
+
+    def _read(self, to_read: list[_FileToRead]) -> Iterator[ScanProgress]:
+        if not to_read or self._control.cancelled:
+            return
+        self._progress = replace(
+            self._progress,
+            total=self._progress.done + len(to_read),
+            expected_bytes=self._expected_bytes(len(to_read)),
+        )
+        yield self._now("reading")
+        known = self._catalog.hashes_with_features(self._trunk) & self._thumbnails.hashes()
+        engine = ScanEngine(self._library.worker_setup, known)
+        try:
+            yield from self._drive(engine, to_read)
+        finally:
+            engine.close()
+
+    def _drive(self, engine: ScanEngine, to_read: list[_FileToRead]) -> Iterator[ScanProgress]:
+        files = dict(enumerate(to_read))
+        waiting = deque(files)
+        batch: list[Outcome] = []
+        last_written = time.monotonic()
+        rate = _Rate()
+        while (waiting or engine.in_flight or batch) and not self._control.cancelled:
+            while waiting and engine.room and not self._control.paused:
+                number = waiting.popleft()
+                engine.submit(Job(number, os.path.join(files[number].root, files[number].seen.path)))
+            if engine.in_flight:
+                batch += engine.outcomes(_POLL_SECONDS)
+            elif self._control.paused:
+                self._control.wait_while_paused(_POLL_SECONDS)
+            if engine.ready is not None:
+                self._progress = replace(self._progress, device=engine.ready.device, note=engine.ready.note)
+            waited = time.monotonic() - last_written > BATCH_SECONDS
+            if batch and (len(batch) >= BATCH_FILES or waited or not engine.in_flight):
+                precision = engine.ready.precision if engine.ready else ""
+                self._write(batch, files, precision)
+                rate.count(len(batch), self._control.paused)
+                last_written, batch = time.monotonic(), []
+                yield self._at_rate(rate)
+            elif waited:
+                # A sign of life, so that whoever listens can stop the scan here.
+                last_written = time.monotonic()
+                yield self._at_rate(rate)
+        if batch:
+            self._write(batch, files, engine.ready.precision if engine.ready else "")
+
+    def _write(self, batch: list[Outcome], files: dict[int, _FileToRead], precision: str) -> None:
+        """One batch: thumbnails first, so that no photo of the catalog lacks one, then one transaction."""
+        found: list[FileFound] = []
+        failed: list[FileFailed] = []
+        for outcome in batch:
+            file = files[outcome.number]
+            seen = file.seen
+            if isinstance(outcome, PhotoFailed):
+                if not os.path.lexists(os.path.join(file.root, seen.path)):
+                    continue  # deleted during the scan: no failure, it is simply not there
+                failed.append(
+                    FileFailed(file.folder_id, seen.path, seen.size, seen.modified_ns, outcome.reason)
+                )
+                continue
+            new = None
+            if isinstance(outcome, PhotoRead):
+                new = NewPhoto(
+                    outcome.content_hash,
+                    outcome.facts,
+                    outcome.phash,
+                    np.asarray(outcome.features),
+                    precision,
+                )
+            found.append(
+                FileFound(file.folder_id, seen.path, seen.size, seen.modified_ns, outcome.content_hash, new)
+            )
+        self._thumbnails.put_many(
+            [(item.content_hash, item.thumbnail) for item in batch if isinstance(item, PhotoRead)]
+        )
+        places = {(files[o.number].folder_id, files[o.number].seen.path): files[o.number] for o in batch}
+        for recorded in self._catalog.record(found, failed, self._trunk):
+            before = recorded.photo_id_before
+            if before == recorded.photo_id:
+                self._count("unchanged")  # touched, not changed
+                continue
+            self._new_ids.append(recorded.photo_id)
+            if self._gone.get(recorded.photo_id, 0):
+                self._gone[recorded.photo_id] -= 1
+                self._count("moved")
+            elif before is not None or places[(recorded.file.folder_id, recorded.file.path)].known:
+                self._count("changed")
+            else:
+                self._count("added")
+        self._count("failed", len(failed))
+        self._progress = replace(self._progress, done=self._progress.done + len(batch))
+
+    def _expected_bytes(self, new: int) -> int:
+        """Disk space of the library with `new` photos more: catalog, thumbnails, embeddings and graph."""
+        card = self._library.card
+        dim = sum(card.parts)
+        vectors = 2 * 4 * dim + 200  # the cache of embeddings, and the graph with its links
+        per_photo = BYTES_PER_PHOTO + _ROW_BYTES + 2 * card.feature_dim + vectors
+        return (self._catalog.counts().photos + new) * per_photo
+
+    # Indexing and reporting
+
+    def _index(self) -> Iterator[ScanProgress]:
+        yield self._now("indexing")
+        try:
+            self._library.searcher.update_graph()
+        except OSError as error:
+            _log.warning("the graph was not written: %s", error)
+        self._library.searcher.save()
+
+    def _count(self, what: str, by: int = 1) -> None:
+        self._sum = replace(self._sum, **{what: getattr(self._sum, what) + by})
+
+    def _count_removed(self) -> None:
+        self._count("removed", sum(self._gone.values()))
+
+    def _at_rate(self, rate: _Rate) -> ScanProgress:
+        per_second = rate.per_second()
+        left = self._progress.total - self._progress.done
+        self._progress = replace(
+            self._progress,
+            photos_per_second=per_second,
+            seconds_left=left / per_second if per_second > 0 else None,
+        )
+        return self._now("reading")
+
+    def _now(self, phase: str) -> ScanProgress:
+        self._progress = replace(
+            self._progress,
+            phase=phase,
+            failed=self._sum.failed,
+            new_ids=tuple(self._new_ids),
+            paused=self._control.paused,
+        )
+        self._new_ids = []
+        return self._progress
+
+
+class _Rate:
+    """Files per second over the last seconds in which the scan was not paused."""
+
+    def __init__(self) -> None:
+        self._counts: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+
+    def count(self, files: int, paused: bool) -> None:
+        now = time.monotonic()
+        if paused:
+            self._counts = deque([(now, 0)])
+            return
+        self._counts.append((now, files))
+        while len(self._counts) > 2 and now - self._counts[0][0] > _RATE_SECONDS:
+            self._counts.popleft()
+
+    def per_second(self) -> float:
+        begun = self._counts[0][0]
+        seconds = self._counts[-1][0] - begun
+        return sum(count for _, count in list(self._counts)[1:]) / seconds if seconds > 0 else 0.0
+
+
+def run_to_end(steps: Iterator[ScanProgress]) -> ScanSummary:
+    """Drive a scan without watching it; returns its summary."""
+    summary = None
+    for progress in steps:
+        summary = progress.summary
+    if summary is None:
+        raise PhotosimError("the scan ended without a summary")
+    return summary
