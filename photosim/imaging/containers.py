@@ -10,7 +10,10 @@ _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _EXIF = b"Exif\0\0"
 _HEIF_BRANDS = frozenset(
-    brand.encode() for brand in "heic heix hevc hevx heim heis hevm hevs mif1 msf1 avif avis".split()
+    {
+        *(b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"),
+        *(b"mif1", b"msf1", b"avif", b"avis"),
+    }
 )
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
@@ -93,7 +96,7 @@ def _jpeg_without_metadata(data: bytes) -> bytes:
     kept = [b"\xff\xd8"]
     end = 2
     for marker, start, end in _jpeg_segments(data):
-        profile = marker == 0xE2 and data.startswith(b"ICC_PROFILE\0", start, end)
+        profile = marker == 0xE2 and data.startswith(b"ICC_PROFILE\0", start, end) and end - start > 14
         colour = marker == 0xEE and data.startswith(b"Adobe", start, end) and end - start >= 12
         if marker < 0xE0 or profile or colour:
             kept.append(data[start - 4 : end])
