@@ -272,6 +272,11 @@ class PhotoPreview(QWidget):
     def region_mode(self) -> bool:
         return self._region_mode
 
+    @property
+    def hint(self) -> str:
+        """What the preview says to the user now; "" for nothing."""
+        return "" if self._hint.isHidden() else self._hint.text()
+
     def start_region_mode(self) -> None:
         """Let the user draw a rectangle; the keyboard starts from the photo's middle half."""
         if not self.has_image or self._region_mode:
