@@ -15,8 +15,8 @@ from photosim.errors import UnreadablePhoto
 from photosim.imaging import colour, containers
 from photosim.imaging.exif import read_tags
 from photosim.imaging.facts import Facts, facts_from_exif, orientation
-from photosim.imaging.formats import PILLOW_ERRORS, NotAnImage, open_image, register_plugins
 from photosim.imaging.limits import Limits
+from photosim.imaging.plugins import PILLOW_ERRORS, NotAnImage, open_image, register_plugins
 
 _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _JPEG_SCALES = (8, 4, 2)

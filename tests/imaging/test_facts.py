@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from photosim.imaging.facts import Facts
-from photosim.imaging.formats import register_plugins
+from photosim.imaging.plugins import register_plugins
 from photosim.imaging.reading import read_bytes, read_photo
 from tests.imaging.pictures import encoded, exif_block, quarters, rationals, short, text
 

@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 import zlib
@@ -16,8 +18,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from photosim.errors import QueryError, UnreadablePhoto
-from photosim.imaging.formats import is_photo_name, register_plugins
+from photosim.imaging.formats import is_photo_name
 from photosim.imaging.limits import Limits
+from photosim.imaging.plugins import register_plugins
 from photosim.imaging.reading import (
     THUMBNAIL_SIDE,
     content_hash,
@@ -41,6 +44,7 @@ from tests.imaging.pictures import (
 )
 
 SIZE = 224
+CHECKOUT = Path(__file__).parents[2]
 
 
 def reason(data: bytes, limits: Limits | None = None) -> str:
@@ -632,3 +636,14 @@ class TestBadBytes:
                 except UnreadablePhoto:
                     refused += 1
         assert 0 < refused < 60 * len(seeds)
+
+
+def test_reading_photos_loads_no_window_and_no_network() -> None:
+    """A worker process starts fast because this package needs neither."""
+    program = (
+        "import sys, photosim.imaging.reading\n"
+        "heavy = {'torch', 'torchvision', 'onnxruntime', 'PySide6', 'pillow_heif'} & set(sys.modules)\n"
+        "sys.exit(str(sorted(heavy)) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
