@@ -389,6 +389,7 @@ def _replace(holder: QWidget, content: QWidget) -> None:
             old.hide()
             old.deleteLater()
     layout.addWidget(content)
+    content.show()  # at once: left to the layout, nothing would be there for a moment
 
 
 def _unbroken_parts(value: str) -> str:
