@@ -377,9 +377,10 @@ class Catalog:
             yield seq, ids, features.reshape(len(rows), -1)
 
     def last_seq(self) -> int:
+        """The number of the last features row ever written; it stays when that row goes."""
         with self._database.reading() as connection:
-            (seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM features").fetchone()
-        return int(seq)
+            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'features'").fetchone()
+        return 0 if row is None else int(row[0])
 
     def check(self) -> str | None:
         """SQLite's own quick check: None when all is well, else its first complaint."""
