@@ -57,34 +57,33 @@ class Catalog:
     def add_folder(self, path: str | os.PathLike[str]) -> Folder:
         """Add a folder and return it; inside a folder already there, return that one.
 
-        Folders of the library that lie inside the new one become part of it, with all they know.
+        Folders of the library that lie inside the new one become part of it, with all they know. Where a
+        folder lies is seen with links resolved, since a scan does not follow them.
         Raises LibraryError where there is no such folder or it cannot be listed.
         """
         path = os.path.abspath(os.path.expanduser(path))
-        try:
-            path.encode()
-        except UnicodeEncodeError as error:
-            raise LibraryError(
-                f"{printable(path)}: the folder's name is not valid UTF-8: rename it"
-            ) from error
+        if not _is_text(path):
+            raise LibraryError(f"{printable(path)}: the folder's name is not valid UTF-8: rename it")
         if not os.path.isdir(path):
             what = "is not a folder" if os.path.lexists(path) else "does not exist"
             raise LibraryError(f"{path} {what}: name a folder of photos")
         if not os.access(path, os.R_OK | os.X_OK):
             raise LibraryError(f"{path} cannot be read: change its permissions or name another folder")
+        real = os.path.realpath(path)
         with self._database.writing() as connection:
             inside = []
             for folder_id, known in connection.execute("SELECT id, path FROM folders").fetchall():
-                if path == known or path.startswith(_as_prefix(known)):
+                known = os.path.realpath(known)
+                if real == known or real.startswith(_as_prefix(known)):
                     break
-                if known.startswith(_as_prefix(path)):
+                if known.startswith(_as_prefix(real)):
                     inside.append((folder_id, known))
             else:
                 folder_id = connection.execute(
                     "INSERT INTO folders (path, volume) VALUES (?, ?)", (path, volume_of(path))
                 ).lastrowid
                 for other_id, other in inside:
-                    prefix = os.path.relpath(other, path) + os.sep
+                    prefix = os.path.relpath(other, real) + os.sep
                     for table in ("places", "failures"):
                         connection.execute(
                             f"UPDATE {table} SET folder_id = ?, path = ? || path WHERE folder_id = ?",
@@ -98,7 +97,7 @@ class Catalog:
 
         The photos on disk are untouched. Raises LibraryError for a folder that is not in the library.
         """
-        path = os.path.abspath(os.path.expanduser(path))
+        path = printable(os.path.abspath(os.path.expanduser(path)))
         with self._database.writing() as connection:
             row = connection.execute("SELECT id FROM folders WHERE path = ?", (path,)).fetchone()
             if row is None:
@@ -136,8 +135,21 @@ class Catalog:
         return bool(changes)
 
     def mark_scanned(self, folder_id: int) -> None:
+        """Remember that a folder has been scanned, and on which volume its photos were seen."""
         with self._database.writing() as connection:
-            connection.execute("UPDATE folders SET scanned_at = ? WHERE id = ?", (_now(), folder_id))
+            row = connection.execute(
+                "SELECT path, volume, EXISTS (SELECT 1 FROM places WHERE folder_id = folders.id)"
+                " FROM folders WHERE id = ?",
+                (folder_id,),
+            ).fetchone()
+            if row is None:
+                return
+            path, volume, has_places = row
+            if is_online(path, volume, bool(has_places)):  # else the drive was pulled during the scan
+                volume = volume_of(path)
+            connection.execute(
+                "UPDATE folders SET scanned_at = ?, volume = ? WHERE id = ?", (_now(), volume, folder_id)
+            )
 
     # What a scan compares with and writes
 
@@ -283,6 +295,8 @@ class Catalog:
 
     def photo_by_path(self, path: str) -> Photo | None:
         """The photo last seen at this absolute path, whatever lies there now."""
+        if not _is_text(path):
+            return None
         with self._database.reading() as connection:
             for folder_id, folder in connection.execute("SELECT id, path FROM folders").fetchall():
                 if path.startswith(_as_prefix(folder)):
@@ -392,6 +406,15 @@ class Catalog:
 def printable(path: str) -> str:
     """A path as text that can be stored and printed, also where its bytes are not UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path's bytes are UTF-8, so that SQLite can hold it as text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_prefix(folder: str) -> str:
