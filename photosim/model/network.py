@@ -40,9 +40,7 @@ class ConvUnit(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(
-            outputs, eps=_BATCH_NORM_EPSILON, momentum=_BATCH_NORM_MOMENTUM
-        )
+        self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=_BATCH_NORM_EPSILON, momentum=_BATCH_NORM_MOMENTUM)
         if stride == 1:
             self.conv.padding = (kernel // 2, kernel // 2)
             self.padding = (0, 0, 0, 0)
@@ -147,4 +145,3 @@ def network_from(weights: Mapping[str, Tensor]) -> DeepRanking:
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return network.fold()
-
