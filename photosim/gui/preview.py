@@ -36,6 +36,8 @@ ZOOM_STEP = 1.25
 PAN_STEP = 0.1  # of the widget
 REGION_STEP = 0.02  # of the photo
 DETAIL_DELAY_MS = 150
+MAX_HALVED_PIXELS = 6_000_000
+MAX_DETAIL = 6400  # pixels on the long side: about 110 MB
 MIDDLE_HALF = QRectF(0.25, 0.25, 0.5, 0.5)
 SHADE = QColor(0, 0, 0, 120)
 RADIUS = 6
@@ -63,7 +65,7 @@ class PhotoPreview(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._photo = QSizeF()
-        self._levels: dict[int, QPixmap] = {}  # by halvings
+        self._levels: dict[int, QPixmap] = {}  # the same photo by its width in pixels
         self._image = QImage()
         self._pixmap = QPixmap()
         self._scale: float | None = None  # widget pixels a photo pixel; None: fitted
@@ -113,13 +115,17 @@ class PhotoPreview(QWidget):
         self._image = image if image is not None else QImage()
         self._photo = QSizeF(photo_size if photo_size is not None else self._image.size())
         self._levels = {}
+        self._add_level(self._image)
         self._view_changed()
 
     def set_detail(self, image: QImage) -> None:
-        """The same photo with more pixels: zoom, place and region stay. A smaller image is passed over."""
-        if image.width() * image.height() > self._image.width() * self._image.height():
+        """The same photo with more pixels: zoom, place and region stay. A smaller image is passed over.
+
+        Large images should come as Format_RGB32: the others are converted here, on the GUI thread.
+        """
+        if image.width() > self._image.width():
             self._image = image
-            self._levels = {}
+            self._add_level(image)
             self._view_changed()
 
     @property
@@ -226,39 +232,46 @@ class PhotoPreview(QWidget):
             _kept_inside(self._centre.y(), self.height(), size.height()),
         )
         self._choose_level()
-        self._detail_timer.start() if self._wanted_side() > self._asked_side else self._detail_timer.stop()
+        if self._wanted_side() > self._asked_side:
+            self._detail_timer.start()
+        else:
+            self._detail_timer.stop()
         self._show_cursor()
         self.zoom_changed.emit(self.zoom)
         self.update()
 
+    def _add_level(self, image: QImage) -> None:
+        if not image.isNull():
+            self._levels[image.width()] = QPixmap.fromImage(image)
+
     def _choose_level(self) -> None:
-        """Halve until one more halving would be too small: what is drawn is then shrunk by at most a half,
-        which linear interpolation does cleanly."""
-        if not self.has_image:
+        """Take the smallest level that has the pixels to be shown, and halve it while it has twice as many:
+        what is drawn is then shrunk by at most a half, which linear interpolation does cleanly. Very large
+        images are drawn as they are, since halving them would hold the window."""
+        if not self._levels:
             self._pixmap = QPixmap()
             return
         shown = self._current_scale() * self._photo.width() * self.devicePixelRatioF()
-        halvings = 0
-        while self._image.width() >> (halvings + 1) >= max(shown, 1):
-            halvings += 1
-        if halvings not in self._levels:
-            image = self._image
-            if halvings:
-                image = image.scaled(
-                    max(1, self._image.width() >> halvings),
-                    max(1, self._image.height() >> halvings),
-                    Qt.AspectRatioMode.IgnoreAspectRatio,
-                    Qt.TransformationMode.SmoothTransformation,
-                )
-            self._levels[halvings] = QPixmap.fromImage(image)
-        self._pixmap = self._levels[halvings]
+        width = min((w for w in self._levels if w >= shown), default=max(self._levels))
+        level = self._levels[width]
+        while width // 2 >= max(shown, 1) and level.width() * level.height() <= MAX_HALVED_PIXELS:
+            level = level.scaled(
+                width // 2,
+                max(1, level.height() // 2),
+                Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+            width = level.width()
+            self._levels[width] = level
+        self._pixmap = level
 
     def _wanted_side(self) -> int:
         """The long side in pixels that would fill the screen's, 0 where the image is fine enough."""
         whole = max(self._photo.width(), self._photo.height())
-        shown = min(whole * self.zoom, whole)
         have = max(self._image.width(), self._image.height())
-        return 0 if not self.has_image or shown <= have * 1.05 else round(min(whole, shown * 1.5))
+        if not self.has_image or min(whole * self.zoom, whole, MAX_DETAIL) <= have * 1.05:
+            return 0
+        return round(min(whole, whole * self.zoom * 1.5, MAX_DETAIL))
 
     def _ask_for_detail(self) -> None:
         side = self._wanted_side()
@@ -438,7 +451,10 @@ class PhotoPreview(QWidget):
         elif key in _ARROWS:
             dx, dy = _ARROWS[key]
             self._hint.hide()
-            self._size_region(dx, dy) if shift else self._move_region(dx, dy)
+            if shift:
+                self._size_region(dx, dy)
+            else:
+                self._move_region(dx, dy)
         else:
             self._take_region()
 
