@@ -50,6 +50,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _from_wide_values(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Image.Image:
     """Grey of integers of up to 32 bits or of floats, whose white is not written in the file."""
     numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    # So that the difference of two values is a value.
+    numbers = numbers.clip(-1e38, 1e38)
     low, high = float(numbers.min()), float(numbers.max())
     floating = np.issubdtype(values.dtype, np.floating)
     for white in (1.0, 255.0, 65535.0) if floating else (255.0, 65535.0):

@@ -269,6 +269,12 @@ class TestColours:
         pixels = read_photo(encoded(Image.fromarray(values), "TIFF"), SIZE).pixels
         assert corners(pixels) == [(grey, grey, grey)] * 4
 
+    def test_values_at_both_ends_of_what_a_float_holds_become_black_and_white(self) -> None:
+        values = np.full((200, 300), 3e38, dtype=np.float32)
+        values[:, :150] = -3e38
+        pixels = read_photo(encoded(Image.fromarray(values), "TIFF"), SIZE).pixels
+        assert corners(pixels) == [(0, 0, 0), (255, 255, 255)] * 2
+
     def test_lab_and_luma_become_rgb(self) -> None:
         luma = quarters().convert("YCbCr")
         assert_quarters(read_photo(encoded(luma, "TIFF"), SIZE).pixels)
