@@ -36,6 +36,8 @@ library libxcb-render-util.so.0   libxcb-render-util0
 library libxcb-shape.so.0         libxcb-shape0
 library libxcb-xkb.so.1           libxcb-xkb1
 library libxkbcommon-x11.so.0     libxkbcommon-x11-0
+library libwayland-cursor.so.0    libwayland-cursor0
+library libwayland-egl.so.1       libwayland-egl1
 program c++                       g++
 font    any                       fonts-dejavu-core
 "
