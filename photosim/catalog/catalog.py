@@ -42,12 +42,15 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.library_id = ""
         try:
-            self._database = Database(path, lambda connection: migrate(connection, str(path)))
+            self._database = Database(path, self._prepare)
         except sqlite3.DatabaseError as error:
             raise LibraryError(f"{path} is damaged or no photosim catalog: {error}") from error
-        with self._database.reading() as connection:
-            (self.library_id,) = connection.execute("SELECT id FROM library").fetchone()
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        migrate(connection, str(self.path))
+        (self.library_id,) = connection.execute("SELECT id FROM library").fetchone()
 
     def close(self) -> None:
         self._database.close()

@@ -25,8 +25,12 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
-        with self.reading() as connection:
-            prepare(connection)
+        try:
+            with self.reading() as connection:
+                prepare(connection)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -94,6 +98,12 @@ class Database:
             if advice is None:
                 raise
             raise LibraryError(f"{self.path}: {error}: {advice}") from error
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error of a Database, or the sqlite3.Error behind it, means that its file is damaged."""
+    code = getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 _ADVICE = {

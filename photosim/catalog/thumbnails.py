@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
-from photosim.catalog.database import Database
+from photosim.catalog.database import Database, is_damage
 from photosim.errors import LibraryError
 
 BYTES_PER_PHOTO = 22_000  # JPEG, long side 384 px: measured mean over mixed photos, rounded up
+
+_T = TypeVar("_T")
+_Lend = Callable[[Database], AbstractContextManager[sqlite3.Connection]]
+
+_log = logging.getLogger(__name__)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -19,40 +28,74 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 class ThumbnailStore:
-    """JPEG thumbnails by content hash, from any thread and from several processes."""
+    """JPEG thumbnails by content hash, from any thread and from several processes.
+
+    It is a cache: a damaged file is begun anew, whenever the damage shows. Raises LibraryError where the
+    file cannot be read or written for another reason; then it is left as it is.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
         try:
             self._database = Database(path, _prepare)
-        except (sqlite3.DatabaseError, LibraryError) as error:
-            # It is a cache: a damaged one is begun anew. One that cannot be written is reported.
-            if not isinstance(error.__cause__ or error, sqlite3.DatabaseError) or not path.exists():
+        except LibraryError as error:
+            if not is_damage(error):
                 raise
-            for leftover in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-                leftover.unlink(missing_ok=True)
-            self._database = Database(path, _prepare)
+            self._database = self._anew()
 
     def get(self, content_hash: bytes) -> bytes | None:
-        with self._database.reading() as connection:
+        def select(connection: sqlite3.Connection) -> bytes | None:
             row = connection.execute(
                 "SELECT jpeg FROM thumbnails WHERE content_hash = ?", (content_hash,)
             ).fetchone()
-        return None if row is None else row[0]
+            return None if row is None else bytes(row[0])
+
+        return self._run(Database.reading, select)
 
     def put_many(self, thumbnails: Iterable[tuple[bytes, bytes]]) -> None:
         """Keep pairs of content hash and JPEG bytes, in one transaction."""
-        with self._database.writing() as connection:
-            connection.executemany("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", thumbnails)
+        rows = list(thumbnails)
+        self._run(
+            Database.writing,
+            lambda connection: connection.executemany(
+                "INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", rows
+            ),
+        )
 
     def remove_many(self, content_hashes: Iterable[bytes]) -> None:
-        with self._database.writing() as connection:
-            connection.executemany(
-                "DELETE FROM thumbnails WHERE content_hash = ?", ((item,) for item in content_hashes)
-            )
+        rows = [(item,) for item in content_hashes]
+        self._run(
+            Database.writing,
+            lambda connection: connection.executemany("DELETE FROM thumbnails WHERE content_hash = ?", rows),
+        )
 
     def hashes(self) -> set[bytes]:
-        with self._database.reading() as connection:
-            return {row[0] for row in connection.execute("SELECT content_hash FROM thumbnails")}
+        return self._run(
+            Database.reading,
+            lambda connection: {row[0] for row in connection.execute("SELECT content_hash FROM thumbnails")},
+        )
 
     def close(self) -> None:
         self._database.close()
+
+    def _run(self, lend: _Lend, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        database = self._database
+        try:
+            with lend(database) as connection:
+                return work(connection)
+        except LibraryError as error:
+            if self._database is database and not is_damage(error):
+                raise
+        with self._lock:
+            if self._database is database:  # else another thread has begun anew already
+                database.close()
+                self._database = self._anew()
+        with lend(self._database) as connection:
+            return work(connection)
+
+    def _anew(self) -> Database:
+        _log.warning("%s is damaged: thumbnails are made anew", self._path)
+        for leftover in (self._path, Path(f"{self._path}-wal"), Path(f"{self._path}-shm")):
+            leftover.unlink(missing_ok=True)
+        return Database(self._path, _prepare)
