@@ -84,7 +84,7 @@ def test_all_answers_agree_about_a_mixed_library(
                     taken="2023-07-14T18:42:00" if number % 3 else None,
                 )
             )
-    random.shuffle(files)  # type: ignore[arg-type]
+    random.shuffle(files)
     ids = put(catalog, *files)
     catalog.record([], [failed(one, "broken.jpg")], TRUNK)
     orphan = sorted({file.path for file in files if file.content_hash == files[0].content_hash})
