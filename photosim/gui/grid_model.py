@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,16 @@ class Role(IntEnum):
     OFFLINE = Qt.ItemDataRole.UserRole + 3
     COPIES = Qt.ItemDataRole.UserRole + 4
     IS_QUERY = Qt.ItemDataRole.UserRole + 5
+
+
+class Cell(NamedTuple):
+    """What is painted of one photo."""
+
+    photo_id: int
+    similarity: float | None
+    is_query: bool
+    offline: bool
+    copies: int
 
 
 class PhotoModel(QAbstractListModel):
@@ -124,6 +134,17 @@ class PhotoModel(QAbstractListModel):
     def copies(self, row: int) -> int:
         at = self._table_row(row)
         return 1 if at < 0 or self._table is None else int(self._table.copies[at])
+
+    def cell(self, row: int) -> Cell:
+        """All that is painted of a row, in one go: five questions through Qt take four times as long."""
+        photo_id = int(self._ids[row])
+        at = self._table_row(row)
+        table = self._table
+        if table is None or at < 0:
+            offline, copies = False, 1
+        else:
+            offline, copies = bool(table.offline[at]), int(table.copies[at])
+        return Cell(photo_id, self.similarity(row), photo_id in self._query_ids, offline, copies)
 
     # Qt's side
 
