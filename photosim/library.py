@@ -86,6 +86,18 @@ class Library:
                 self._worker = InteractiveWorker(self.worker_setup)
             return self._worker
 
+    def stop_worker(self) -> None:
+        """End the worker; what was asked of it is cancelled, the next request starts another."""
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
+
+    def use_device(self, device: str) -> None:
+        """Work on another device ("auto", "cpu", "cuda" or "mps") from the next scan and query on."""
+        self.device = device
+        self.stop_worker()
+
     def example(self, source: Path | bytes, region: Region | None = None) -> Example:
         """A photo as part of a query, from the library where it is there, else read by the worker.
 

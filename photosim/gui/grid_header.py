@@ -1,0 +1,188 @@
+"""The line above the grid: what it shows, a filter, and the order; and a bar for a calm question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
+
+from photosim.gui.photo_list import BEST, FOLDER, NAME, NEWEST, OLDEST
+from photosim.gui.style import set_role
+
+FILTER_DELAY_MS = 120
+
+
+class GridHeader(QWidget):
+    """Says what the grid shows. The filter and the order are told as they change."""
+
+    filter_changed = Signal(str)
+    sort_changed = Signal(str)
+    """One of photo_list's orders."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = QLabel()
+        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        set_role(self._title, "title")
+        self._detail = QLabel()
+        self._detail.setTextFormat(Qt.TextFormat.PlainText)
+        set_role(self._detail, "muted")
+        self._detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.filter = _Filter()
+        self.filter.setPlaceholderText(self.tr("Filter by name, folder or date"))
+        self.filter.setAccessibleName(self.tr("Filter by name, folder or date"))
+        self.filter.setToolTip(
+            self.tr("Shows photos with all these words in their path or date, as 2023 or beach (Ctrl+F)")
+        )
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setMaximumWidth(260)
+        self.filter.setMinimumWidth(120)
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(FILTER_DELAY_MS)
+        self._typed.timeout.connect(lambda: self.filter_changed.emit(self.filter.text()))
+        self.filter.textEdited.connect(lambda _: self._typed.start())
+        self.filter.textChanged.connect(self._cleared)
+        self.filter.left.connect(self._leave_filter)
+        self._names = {
+            BEST: self.tr("best first"),
+            NEWEST: self.tr("newest first"),
+            OLDEST: self.tr("oldest first"),
+            NAME: self.tr("by name"),
+            FOLDER: self.tr("by folder"),
+        }
+        self.sort_button = QToolButton()
+        set_role(self.sort_button, "link")
+        self.sort_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.sort_button.setToolTip(self.tr("Order of the photos"))
+        self._sort_menu = QMenu(self)
+        self._sort_group = QActionGroup(self)
+        self._sort_actions: dict[str, QAction] = {}
+        for sort, name in self._names.items():
+            action = self._sort_menu.addAction(name)
+            action.setCheckable(True)
+            action.triggered.connect(lambda _=False, sort=sort: self.sort_changed.emit(sort))
+            self._sort_group.addAction(action)
+            self._sort_actions[sort] = action
+        self.sort_button.setMenu(self._sort_menu)
+        across = QHBoxLayout(self)
+        across.setContentsMargins(14, 8, 14, 6)
+        across.setSpacing(0)
+        across.addWidget(self._title)
+        across.addWidget(self._detail, 1)
+        across.addSpacing(12)
+        across.addWidget(self.filter, 0)
+        across.addSpacing(12)
+        across.addWidget(self.sort_button)
+        self.set_sort(NEWEST, ranked=False)
+
+    def say(self, title: str, detail: str = "", tip: str = "") -> None:
+        """`title` in bold and, beside it, `detail`; a tip explains more to whoever wonders."""
+        self._title.setText(title)
+        self._detail.setText(detail)
+        self.setAccessibleName(title + detail)
+        self._title.setToolTip(tip)
+        self._detail.setToolTip(tip or detail)
+
+    @property
+    def text(self) -> str:
+        return self._title.text() + self._detail.text()
+
+    def set_sort(self, sort: str, ranked: bool) -> None:
+        """Show the order in force; "best first" is offered where there is a ranking."""
+        self._sort_actions[BEST].setVisible(ranked)
+        self._sort_actions[sort].setChecked(True)
+        self.sort_button.setText(f"{self._names[sort]} ▾")
+        self.sort_button.setAccessibleName(self.tr("Order: {order}").format(order=self._names[sort]))
+
+    def set_filter(self, words: str) -> None:
+        """Show a filter without telling that it changed."""
+        self._typed.stop()
+        self.filter.blockSignals(True)
+        self.filter.setText(words)
+        self.filter.blockSignals(False)
+
+    def _cleared(self, text: str) -> None:
+        if not text and not self._typed.isActive():
+            self._typed.start()
+
+    def _leave_filter(self) -> None:
+        if self.filter.text():
+            self.filter.clear()
+        else:
+            self.filter.clearFocus()
+
+
+class _Filter(QLineEdit):
+    left = Signal()
+    """Escape was pressed."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class NoticeBar(QWidget):
+    """One calm question or note above the grid, with its answers: not a dialog, nothing waits for it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        set_role(self, "card")
+        self._text = QLabel()
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setWordWrap(True)
+        self.accept_button = QPushButton()
+        set_role(self.accept_button, "primary")
+        self.reject_button = QPushButton()
+        self._on_accept: Callable[[], object] | None = None
+        self.accept_button.clicked.connect(self._accept)
+        self.reject_button.clicked.connect(self.dismiss)
+        across = QHBoxLayout(self)
+        across.setContentsMargins(14, 8, 10, 8)
+        across.addWidget(self._text, 1)
+        across.addWidget(self.accept_button)
+        across.addWidget(self.reject_button)
+        self.hide()
+
+    def ask(self, text: str, accept: str, reject: str, on_accept: Callable[[], object]) -> None:
+        """Ask; `on_accept` is called for the first answer. A newer question replaces an older one."""
+        self._on_accept = on_accept
+        self._text.setText(text)
+        self.accept_button.setText(accept)
+        self.reject_button.setText(reject)
+        self.setAccessibleName(text)
+        self.show()
+        self.accept_button.setFocus()
+
+    @property
+    def text(self) -> str:
+        return self._text.text()
+
+    def dismiss(self) -> None:
+        self._on_accept = None
+        self.hide()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        else:
+            super().keyPressEvent(event)
+
+    def _accept(self) -> None:
+        on_accept = self._on_accept
+        self.dismiss()
+        if on_accept is not None:
+            on_accept()

@@ -1,0 +1,133 @@
+"""Runs the window's queries off the GUI thread: photos in, a ranking out, the newest query alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QObject, Signal
+
+from photosim.errors import PhotosimError
+from photosim.gui.tasks import Task, TaskRunner
+from photosim.gui.views import QueryItem
+from photosim.library import Example, Library
+from photosim.search.searcher import EXACT_UP_TO, Ranking
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A ranking and the query it answers: `items` are those that could be read, with their examples.
+
+    `problems` says in a line each what could not be. `ranking` is None where nothing could be searched.
+    """
+
+    items: tuple[QueryItem, ...]
+    ranking: Ranking | None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def query_ids(self) -> frozenset[int]:
+        """Photos of the library that are the query themselves."""
+        return frozenset(
+            item.example.photo_id
+            for item in self.items
+            if item.example is not None and item.example.photo_id is not None and not item.less
+        )
+
+
+class QueryRunner(QObject):
+    """Asks one question at a time; a newer one makes the answer to an older one unheard."""
+
+    answered = Signal(object)
+    """Answer to the newest question."""
+    busy_changed = Signal(bool)
+
+    def __init__(self, library: Library, tasks: TaskRunner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._library = library
+        self._tasks = tasks
+        self._task: Task | None = None
+        self._stale = True
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None
+
+    def library_changed(self) -> None:
+        """The next question looks for new photos first."""
+        self._stale = True
+
+    def ask(self, items: tuple[QueryItem, ...], focus: float) -> None:
+        self.cancel()
+        refresh, self._stale = self._stale, False
+        self._task = self._tasks.run(
+            lambda: answer(self._library, items, focus, refresh), self._deliver, self._fail, pool="query"
+        )
+        self.busy_changed.emit(True)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self.busy_changed.emit(False)
+
+    def _deliver(self, found: Answer) -> None:
+        self._task = None
+        self.busy_changed.emit(False)
+        self.answered.emit(found)
+
+    def _fail(self, error: Exception) -> None:
+        self._task = None
+        self._stale = True
+        self.busy_changed.emit(False)
+        if not isinstance(error, PhotosimError):
+            raise error
+        self.answered.emit(Answer((), None, (str(error),)))
+
+
+def answer(library: Library, items: tuple[QueryItem, ...], focus: float, refresh: bool) -> Answer:
+    """Read the photos of a query and rank the library by them; one that cannot be read is left out."""
+    searcher = library.searcher
+    if refresh:
+        searcher.refresh()
+    read: list[QueryItem] = []
+    problems: list[str] = []
+    for item in items:
+        try:
+            read.append(item if item.example is not None else _examined(library, item))
+        except PhotosimError as error:
+            problems.append(str(error))
+    found = tuple(read)
+    more = [item.example.features for item in found if item.example is not None and not item.less]
+    less = [item.example.features for item in found if item.example is not None and item.less]
+    if not more:
+        if not problems:
+            problems.append(
+                QCoreApplication.translate(
+                    "QueryRunner", "Less like this needs a photo to look for as well: choose one to look for"
+                )
+            )
+        return Answer(found, None, tuple(problems))
+    try:
+        ranking = searcher.rank(more, less, focus, exact=len(searcher) <= EXACT_UP_TO)
+    except PhotosimError as error:
+        return Answer(found, None, (*problems, str(error)))
+    return Answer(found, ranking, tuple(problems))
+
+
+def _examined(library: Library, item: QueryItem) -> QueryItem:
+    example = _examine(library, item)
+    return item.examined(example, example.thumbnail or library.thumbnails.get(example.content_hash))
+
+
+def _examine(library: Library, item: QueryItem) -> Example:
+    if item.image is not None:
+        return library.example(item.image, item.region)
+    if item.photo_id is not None:
+        photo = library.catalog.photo(item.photo_id)
+        features = library.searcher.features_of(item.photo_id)
+        if item.region is None and photo is not None and features is not None:
+            return Example(features, photo.id, photo.content_hash)
+        example = library.example(Path(item.path if photo is None else photo.path), item.region)
+        return example if item.region is not None else replace(example, photo_id=item.photo_id)
+    return library.example(Path(item.path), item.region)

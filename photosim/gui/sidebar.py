@@ -1,0 +1,261 @@
+"""The column at the left: the library, its folders, and the model that says what similar means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from photosim.catalog.records import Counts, Folder
+from photosim.gui.style import set_role, theme
+from photosim.gui.views import ALL, FAILURES, FOLDER, OFFLINE, Browse, View
+
+INSET = 10
+NOTE_GAP = 8
+
+
+class SidebarRow(QPushButton):
+    """A name and, at the right, a small figure or word; a name too long is shortened in its middle."""
+
+    menu_requested = Signal(QPoint)
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name = name
+        self._note = ""
+        self.faint = False
+        set_role(self, "sidebar")
+        self.setCheckable(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(
+            lambda at: self.menu_requested.emit(self.mapToGlobal(at))
+        )
+
+    def describe(self, name: str, note: str, faint: bool = False, spoken: str = "") -> None:
+        """Show a name and a note; `faint` for what cannot be reached, `spoken` for a screen reader."""
+        self._name, self._note, self.faint = name, note, faint
+        self.setAccessibleName(spoken or (f"{name}, {note}" if note else name))
+        self.update()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def note(self) -> str:
+        return self._note
+
+    def nextCheckState(self) -> None:
+        """Nothing: which row is lit is the window's to say."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(160, self.fontMetrics().height() + 14)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        option.text = ""
+        painter = QPainter(self)
+        self.style().drawControl(QStyle.ControlElement.CE_PushButton, option, painter, self)
+        colors = theme()
+        inside = self.rect().adjusted(INSET, 0, -INSET, 0)
+        small = QFont(self.font())
+        small.setPointSizeF(small.pointSizeF() * 0.87)
+        small.setBold(False)
+        note_width = QFontMetrics(small).horizontalAdvance(self._note) if self._note else 0
+        painter.setFont(small)
+        painter.setPen(QColor(colors.muted))
+        painter.drawText(inside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._note)
+        font = QFont(self.font())
+        font.setBold(self.isChecked())
+        painter.setFont(font)
+        painter.setPen(
+            QColor(colors.accent if self.isChecked() else colors.muted if self.faint else colors.text)
+        )
+        room = inside.width() - (note_width + NOTE_GAP if note_width else 0)
+        text = QFontMetrics(font).elidedText(self._name, Qt.TextElideMode.ElideMiddle, room)
+        painter.drawText(
+            QRect(inside.left(), 0, room, self.height()),
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
+            text,
+        )
+        painter.end()
+
+
+class Sidebar(QWidget):
+    """Tells which place was chosen; `show_place` lights the row of what the window shows."""
+
+    chosen = Signal(object)
+    """Browse."""
+    add_folder_requested = Signal()
+    scan_folder_requested = Signal(str)
+    show_folder_requested = Signal(str)
+    remove_folder_requested = Signal(str)
+    folder_menu_requested = Signal(str, QPoint)
+    """A folder's path, and where on the screen its menu belongs."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        set_role(self, "sidebar")
+        self.setAccessibleName(self.tr("Library"))
+        self.setMinimumWidth(150)
+        self._view: View = Browse()
+        self._folder_rows: dict[str, SidebarRow] = {}
+        self._inside = QWidget()
+        self._column = QVBoxLayout(self._inside)
+        self._column.setContentsMargins(8, 16, 8, 12)
+        self._column.setSpacing(2)
+        self._heading(self.tr("LIBRARY"))
+        self.all_row = self._row(self.tr("All photos"), lambda: self.chosen.emit(Browse(ALL)))
+        self.offline_row = self._row(self.tr("Offline"), lambda: self.chosen.emit(Browse(OFFLINE)))
+        self.failures_row = self._row(self.tr("Not readable"), lambda: self.chosen.emit(Browse(FAILURES)))
+        self._column.addSpacing(14)
+        self._heading(self.tr("FOLDERS"))
+        self._folders = QVBoxLayout()
+        self._folders.setSpacing(2)
+        self._column.addLayout(self._folders)
+        self.add_button = QPushButton(self.tr("Add folder…"))
+        set_role(self.add_button, "link")
+        self.add_button.setStyleSheet("QPushButton { margin-left: 5px; margin-top: 4px; }")
+        self.add_button.setToolTip(self.tr("Its photos become part of the library. They are only ever read."))
+        self.add_button.clicked.connect(self.add_folder_requested)
+        self._column.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
+        self._column.addSpacing(14)
+        self._heading(self.tr("SIMILARITY"))
+        self.model_row = self._row(self.tr("Model"), lambda: None)
+        self._column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self._inside)
+        area.viewport().setAutoFillBackground(False)
+        self._inside.setAutoFillBackground(False)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+
+    def set_library(self, folders: Sequence[Folder], counts: Counts) -> None:
+        """Show the library's folders with their figures."""
+        number = self.locale().toString
+        self.all_row.describe(
+            self.tr("All photos"),
+            number(counts.photos),
+            spoken=self.tr("All photos, {count}").format(count=number(counts.photos)),
+        )
+        self.offline_row.describe(self.tr("Offline"), number(counts.offline))
+        self.offline_row.setToolTip(self.tr("Photos on drives that are not connected now"))
+        self.failures_row.describe(self.tr("Not readable"), number(counts.failed))
+        self.failures_row.setToolTip(self.tr("Photos that could not be read, and why"))
+        self._set_folders(folders)
+        self._light()
+
+    def set_model(self, name: str, tip: str) -> None:
+        self.model_row.describe(name, "")
+        self.model_row.setToolTip(tip)
+        self.model_row.setAccessibleDescription(tip)
+        self.model_row.setChecked(True)
+
+    def show_place(self, view: View) -> None:
+        """Light the row of a view; a query lights none, for it searches everywhere."""
+        self._view = view
+        self._light()
+
+    def rows(self) -> list[SidebarRow]:
+        return [
+            self.all_row,
+            self.offline_row,
+            self.failures_row,
+            *self._folder_rows.values(),
+            self.model_row,
+        ]
+
+    def folder_row(self, path: str) -> SidebarRow | None:
+        return self._folder_rows.get(path)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
+        rows = self.rows()
+        focused = self.focusWidget()
+        if step is None or focused not in rows:
+            super().keyPressEvent(event)
+            return
+        rows[max(0, min(len(rows) - 1, rows.index(focused) + step))].setFocus()
+
+    def _set_folders(self, folders: Sequence[Folder]) -> None:
+        wanted = [folder.path for folder in folders]
+        for path in [path for path in self._folder_rows if path not in wanted]:
+            row = self._folder_rows.pop(path)
+            self._folders.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        names = distinct_names(wanted)
+        for place, folder in enumerate(folders):
+            if folder.path not in self._folder_rows:
+                self._folder_rows[folder.path] = self._folder_row(folder.path)
+                self._folders.insertWidget(place, self._folder_rows[folder.path])
+            row = self._folder_rows[folder.path]
+            count = self.locale().toString(folder.photos)
+            note = count if folder.online else self.tr("unplugged")
+            row.describe(names[place], note, faint=not folder.online)
+            row.setToolTip(
+                folder.path
+                if folder.online
+                else self.tr("{path}\nnot connected now: {count} photos are remembered").format(
+                    path=folder.path, count=count
+                )
+            )
+        self._folder_rows = {path: self._folder_rows[path] for path in wanted}
+
+    def _folder_row(self, path: str) -> SidebarRow:
+        row = SidebarRow(path, self._inside)
+        row.clicked.connect(lambda: self.chosen.emit(Browse(FOLDER, path)))
+        row.menu_requested.connect(lambda at: self.folder_menu_requested.emit(path, at))
+        return row
+
+    def _light(self) -> None:
+        place = self._view.place if isinstance(self._view, Browse) else ""
+        self.all_row.setChecked(place == ALL)
+        self.offline_row.setChecked(place == OFFLINE)
+        self.failures_row.setChecked(place == FAILURES)
+        for path, row in self._folder_rows.items():
+            row.setChecked(isinstance(self._view, Browse) and place == FOLDER and self._view.folder == path)
+
+    def _heading(self, text: str) -> None:
+        label = QLabel(text)
+        set_role(label, "heading")
+        self._column.addWidget(label)
+
+    def _row(self, name: str, on_click: Callable[[], object]) -> SidebarRow:
+        row = SidebarRow(name)
+        row.describe(name, "")
+        row.clicked.connect(on_click)
+        self._column.addWidget(row)
+        return row
+
+
+def distinct_names(paths: Sequence[str]) -> list[str]:
+    """The last part of each path, with the parts before it where two would read the same."""
+    names = []
+    for path in paths:
+        parts = path.rstrip(os.sep).split(os.sep)
+        depth = 1
+        while depth < len(parts) and any(
+            other != path and other.rstrip(os.sep).split(os.sep)[-depth:] == parts[-depth:] for other in paths
+        ):
+            depth += 1
+        names.append(os.sep.join(parts[-depth:]) or path)
+    return names

@@ -1,0 +1,747 @@
+"""The window: its parts, where they stand, and how they talk to each other."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QStandardPaths, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QMouseEvent,
+)
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from photosim.catalog.records import Folder
+from photosim.gui import views
+from photosim.gui.catalog_feed import CatalogFeed, Snapshot
+from photosim.gui.clipboard import read_clipboard
+from photosim.gui.drop import Drop, read_drop
+from photosim.gui.failures_view import FailuresView
+from photosim.gui.full_view import FullView
+from photosim.gui.grid import DEFAULT_PHOTO_SIZE, PHOTO_SIZES, PhotoGrid
+from photosim.gui.grid_header import GridHeader, NoticeBar
+from photosim.gui.inspector import Inspector
+from photosim.gui.invitation import Invitation
+from photosim.gui.navigator import Navigator
+from photosim.gui.photo_actions import PhotoActions
+from photosim.gui.photo_list import NEWEST, SORTS
+from photosim.gui.previews import ThumbnailMender
+from photosim.gui.query_bar import QueryBar
+from photosim.gui.query_runner import QueryRunner
+from photosim.gui.scan_bar import ScanBar
+from photosim.gui.scan_controller import ScanController
+from photosim.gui.sidebar import Sidebar
+from photosim.gui.style import set_role
+from photosim.gui.tasks import TaskRunner
+from photosim.gui.thumbnail_loader import ThumbnailLoader
+from photosim.gui.viewing import Viewing
+from photosim.gui.views import FAILURES, Browse, QueryItem, Similar, View
+from photosim.gui.window_actions import ShortcutsPage, WindowActions, show_about
+from photosim.imaging.formats import PHOTO_SUFFIXES
+from photosim.library import Library
+from photosim.model.device import DeviceInfo, choose, find_devices
+from photosim.scan.scanner import ScanProgress, ScanSummary
+
+SIZE = (1360, 860)
+SIDEBAR_WIDTH, INSPECTOR_WIDTH = 210, 305
+SIZE_STEP = 25
+WATCH_MS = 15_000
+"""How often the window looks whether a folder was plugged in or out."""
+
+
+class MainWindow(QMainWindow):
+    """The window over an open library, which stays the caller's to close after the window."""
+
+    results_shown = Signal()
+    """The results of a query are in the grid."""
+    closed = Signal()
+
+    def __init__(self, library: Library, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._library = library
+        self._settings = library.settings
+        self._first_snapshot = True
+        self._scan_wanted = False
+        self._start_items: tuple[QueryItem, ...] = ()
+        self._shut = False
+        self.setWindowTitle("photosim")
+        self.setAcceptDrops(True)
+
+        self.tasks = TaskRunner(self, threads={"query": 2})
+        self.loader = ThumbnailLoader(self._thumbnail, self)
+        self.mender = ThumbnailMender(library, self.tasks, self)
+        self.feed = CatalogFeed(library.catalog, self.tasks, self)
+        self.runner = QueryRunner(library, self.tasks, self)
+        self.scans = ScanController(library, self)
+        self._make_widgets()
+        self.navigator = Navigator(
+            library, self.tasks, self.feed, self.runner, self.grid, self.header, self.bar, self
+        )
+        self.photo_actions = PhotoActions(library, self.tasks, self.feed, self.navigator, self)
+        self.viewing = Viewing(
+            library, self.tasks, self.navigator, self.grid, self.inspector, self.full_view, self
+        )
+        self._make_actions()
+        self._connect()
+        self._restore()
+        self._watch = QTimer(self)
+        self._watch.setInterval(WATCH_MS)
+        self._watch.timeout.connect(self._check_online)
+        self.feed.read()
+
+    # What others ask for
+
+    def show_query(self, paths: Sequence[Path]) -> None:
+        """Make these photos, in the library or not, the query; `results_shown` follows."""
+        items = views.from_files(list(paths))
+        if self.feed.snapshot is None:
+            self._start_items = items
+        else:
+            self._find(items)
+
+    def add_folders(self, paths: Sequence[Path]) -> None:
+        """Add folders to the library and scan them."""
+        self.tasks.run(lambda: self._add_in_task(paths), self._folders_added, pool="folders")
+
+    def say(self, text: str, error: bool = False) -> None:
+        self.scan_bar.say(text, error)
+        self.scan_bar.show()
+
+    # Parts
+
+    def _make_widgets(self) -> None:
+        self.bar = QueryBar()
+        self.sidebar = Sidebar()
+        self.header = GridHeader()
+        self.notice = NoticeBar()
+        self.grid = PhotoGrid(self.loader)
+        self.failures = FailuresView()
+        self.inspector = Inspector()
+        self.scan_bar = ScanBar()
+        self.invitation = Invitation()
+        grid_page = QWidget()
+        column = QVBoxLayout(grid_page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addWidget(self.grid, 1)
+        self._grid_page = grid_page
+        self._empty_page = self._make_empty_page()
+        self._places = QStackedWidget()
+        for page in (grid_page, self.failures, self._empty_page):
+            self._places.addWidget(page)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.notice)
+        column.addWidget(self._places, 1)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        for widget in (self.sidebar, middle, self.inspector):
+            self.splitter.addWidget(widget)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([SIDEBAR_WIDTH, SIZE[0] - SIDEBAR_WIDTH - INSPECTOR_WIDTH, INSPECTOR_WIDTH])
+        self._main_page = QWidget()
+        column = QVBoxLayout(self._main_page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.bar)
+        column.addWidget(self.splitter, 1)
+        self._blank_page = QWidget()
+        self._pages = QStackedWidget()
+        for page in (self._blank_page, self.invitation, self._main_page):
+            self._pages.addWidget(page)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._pages, 1)
+        column.addWidget(self.scan_bar)
+        self.setCentralWidget(centre)
+        self.full_view = FullView(centre)
+        self.scan_bar.hide()
+
+    def _make_empty_page(self) -> QWidget:
+        page = QWidget()
+        title = QLabel(self.tr("The library is empty"))
+        set_role(title, "headline")
+        text = QLabel(self.tr("Choose a folder of photos, and those like yours appear here."))
+        set_role(text, "muted")
+        text.setWordWrap(True)
+        button = QPushButton(self.tr("Choose a folder of photos…"))
+        set_role(button, "primary")
+        button.clicked.connect(self._choose_folder)
+        column = QVBoxLayout(page)
+        column.addStretch(1)
+        for widget in (title, text, button):
+            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+            column.addSpacing(10)
+        column.addStretch(1)
+        return page
+
+    def _make_actions(self) -> None:
+        made = WindowActions(self, self.bar.menu_button)
+        self.menus = made
+        file = made.menu(self.tr("&File"))
+        made.add(file, "open", self.tr("&Open photo…"), ["Ctrl+O"], self._choose_photos)
+        made.add(file, "add_folder", self.tr("&Add folder…"), ["Ctrl+Shift+O"], self._choose_folder)
+        made.add(file, "scan", self.tr("&Scan again"), ["F5"], self._scan_again)
+        file.addSeparator()
+        made.add(file, "quit", self.tr("&Quit"), ["Ctrl+Q"], self.close)
+        edit = made.menu(self.tr("&Edit"))
+        made.add(edit, "copy", self.tr("&Copy"), ["Ctrl+C"], self._copy)
+        made.add(edit, "copy_path", self.tr("Copy &path"), ["Ctrl+Shift+C"], self._copy_paths)
+        made.add(edit, "paste", self.tr("&Paste as query"), ["Ctrl+V"], self._paste)
+        made.add(edit, "select_all", self.tr("Select &all"), ["Ctrl+A"], self.grid.selectAll)
+        made.add(edit, "filter", self.tr("&Filter"), ["Ctrl+F"], self._focus_filter)
+        query = made.menu(self.tr("&Photo"))
+        made.add(query, "find", self.tr("&Find similar"), ["Ctrl+Return"], self._find_selected)
+        made.add(query, "more", self.tr("&More like this"), ["Ctrl+M"], self._more_selected)
+        made.add(query, "less", self.tr("&Less like this"), ["Ctrl+L"], self._less_selected)
+        made.add(query, "region", self.tr("Similar to &part of it…"), ["Ctrl+R"], self._start_region)
+        made.add(query, "full_view", self.tr("F&ull view"), ["F11"], self._full_view)
+        made.add(query, "reveal", self.tr("&Show in folder"), ["Ctrl+E"], self._show_selected)
+        view = made.menu(self.tr("&View"))
+        made.add(view, "back", self.tr("&Back"), ["Alt+Left", "Back"], self.navigator.go_back)
+        made.add(view, "forward", self.tr("&Forward"), ["Alt+Right", "Forward"], self.navigator.go_forward)
+        made.add(view, "all", self.tr("&All photos"), ["Alt+Home"], lambda: self.navigator.go(Browse()))
+        made.add(view, "failures", self.tr("&Not readable"), ["Ctrl+Shift+F"], self._show_failures)
+        view.addSeparator()
+        made.add(view, "larger", self.tr("&Larger photos"), ["Ctrl++", "Ctrl+="], lambda: self._resize(1))
+        made.add(view, "smaller", self.tr("&Smaller photos"), ["Ctrl+-"], lambda: self._resize(-1))
+        made.add(view, "inspector", self.tr("&Inspector"), ["Ctrl+I"], self._toggle_inspector, checkable=True)
+        help_menu = made.menu(self.tr("&Help"))
+        made.add(help_menu, "shortcuts", self.tr("&Keyboard shortcuts"), ["F1"], self._show_shortcuts)
+        made.add(help_menu, "about", self.tr("&About photosim"), [], self._show_about)
+        for name in ("back", "forward"):
+            made.actions[name].setEnabled(False)
+
+    def _connect(self) -> None:
+        navigator, bar, scan_bar, scans = self.navigator, self.bar, self.scan_bar, self.scans
+        self.tasks.failed.connect(self._fail)
+        self.loader.failed.connect(self._fail)
+        self.loader.missing.connect(self.mender.mend)
+        self.mender.mended.connect(self.loader.retry)
+        self.feed.changed.connect(self._library_read)
+        navigator.opened.connect(self._opened)
+        navigator.shown.connect(self._shown)
+        navigator.problem.connect(self._fail)
+        navigator.history_changed.connect(self._history_changed)
+        bar.back.clicked.connect(navigator.go_back)
+        bar.forward.clicked.connect(navigator.go_forward)
+        bar.strip.removed.connect(navigator.remove)
+        bar.strip.toggled.connect(navigator.toggle)
+        bar.strip.add_requested.connect(self._choose_more_photos)
+        bar.focus_changed.connect(self._focus_changed)
+        bar.cut_changed.connect(navigator.set_cut)
+        bar.photo_size_changed.connect(self._photo_size_changed)
+        self.header.sort_changed.connect(self._sort_changed)
+        self.header.filter_changed.connect(navigator.set_filter)
+        self.grid.drag_paths = self.photo_actions.files
+        self.grid.query_requested.connect(self.photo_actions.find)
+        self.grid.context_menu_requested.connect(self._photo_menu)
+        self.grid.viewport().installEventFilter(self)
+        self.sidebar.chosen.connect(navigator.go)
+        self.sidebar.add_folder_requested.connect(self._choose_folder)
+        self.sidebar.folder_menu_requested.connect(self._folder_menu)
+        self.photo_actions.follow(self.inspector)
+        self.photo_actions.said.connect(self.say)
+        self.photo_actions.failed.connect(self._fail)
+        self.failures.retry_requested.connect(self._retry_failed)
+        self.failures.show_in_folder.connect(self.photo_actions.show_path)
+        self.invitation.choose_folder.connect(self._choose_folder)
+        self.invitation.use_pictures_folder.connect(self._use_pictures_folder)
+        scan_bar.pause_requested.connect(scans.pause)
+        scan_bar.resume_requested.connect(scans.resume)
+        scan_bar.cancel_requested.connect(scans.cancel)
+        scan_bar.failures_requested.connect(self._show_failures)
+        scan_bar.device_chosen.connect(self._device_chosen)
+        scans.progressed.connect(self._scan_progressed)
+        scans.photos_found.connect(self._photos_found)
+        scans.finished.connect(self._scan_finished)
+        scans.failed.connect(self._fail)
+        scans.other_scan.connect(self.say)
+        scans.running_changed.connect(navigator.set_scanning)
+
+    # Kept over restarts
+
+    def _restore(self) -> None:
+        settings = self._settings
+        self.resize(*SIZE)
+        geometry = settings.get("geometry", "")
+        if geometry:
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
+        splitter = settings.get("splitter", "")
+        if splitter:
+            self.splitter.restoreState(QByteArray.fromBase64(splitter.encode("ascii", "ignore")))
+        size = settings.get("photo_size", DEFAULT_PHOTO_SIZE)
+        self.bar.set_photo_size(size)
+        self.grid.set_photo_size(size)
+        shown = settings.get("inspector_shown", True)
+        self.inspector.setVisible(shown)
+        self.menus.actions["inspector"].setChecked(shown)
+        sort = settings.get("sort", NEWEST)
+        self.navigator.sort = sort if sort in SORTS else NEWEST
+        self.feed.prepare_for(self.navigator.sort)
+        card = self._library.card
+        focus = settings.get("focus", card.focus)
+        self.navigator.focus = min(max(focus, 0.0), 1.0)
+        why_not = ""
+        if not all(card.parts):
+            why_not = self.tr("This model does not tell the same kind from the same thing: the dial is off")
+        self.bar.set_focus_dial(self.navigator.focus, why_not)
+        self.sidebar.set_model(
+            card.name, self.tr("{name}, version {version}").format(name=card.name, version=card.version)
+        )
+        # A library that had something to show last time has its places at once, photos follow.
+        if settings.get("view", {}):
+            self._pages.setCurrentWidget(self._main_page)
+            self.scan_bar.show()
+
+    def _save(self) -> None:
+        settings = self._settings
+        settings.set("geometry", _text_of(self.saveGeometry()))
+        settings.set("splitter", _text_of(self.splitter.saveState()))
+        settings.set("photo_size", self.grid.photo_size)
+        settings.set("sort", self.navigator.sort)
+        settings.set("focus", self.navigator.focus)
+        settings.set("inspector_shown", not self.inspector.isHidden())
+        snapshot = self.feed.snapshot
+        if snapshot is not None:
+            view = self.navigator.view
+            settings.set("view", views.to_json(view) if snapshot.folders and view is not None else {})
+
+    # The library
+
+    def _library_read(self, snapshot: Snapshot) -> None:
+        self.sidebar.set_library(snapshot.folders, snapshot.counts)
+        self.scan_bar.set_failures(snapshot.counts.failed)
+        view = self.navigator.view
+        if isinstance(view, Browse) and view.place == FAILURES:
+            self._read_failures()
+        if not self._first_snapshot:
+            self._choose_page()
+            return
+        self._first_snapshot = False
+        items, self._start_items = self._start_items, ()
+        if items:
+            self._find(items)
+        elif snapshot.folders:
+            self.navigator.go(views.from_json(self._settings.get("view", {})))
+        self._choose_page()
+        # With the first photos on their way, the rest of the start follows.
+        self.tasks.run(self._prepare, self._prepared, pool="prepare")
+        if snapshot.folders:
+            self.scans.start()
+        self._watch.start()
+
+    def _choose_page(self) -> None:
+        """The invitation while there is nothing else to show."""
+        snapshot = self.feed.snapshot
+        if snapshot is None:
+            return
+        empty = not snapshot.folders and self.navigator.query is None
+        self._pages.setCurrentWidget(self.invitation if empty else self._main_page)
+        self.scan_bar.setVisible(not empty or bool(self.scan_bar.message))
+        view = self.navigator.view
+        if isinstance(view, Browse) and view.place == FAILURES:
+            self._places.setCurrentWidget(self.failures)
+        elif not snapshot.folders:
+            self._places.setCurrentWidget(self._empty_page)
+        else:
+            self._places.setCurrentWidget(self._grid_page)
+            if view is None:
+                self.navigator.go(Browse())
+
+    def _prepare(self) -> DeviceInfo:
+        """Make the first query fast: embeddings in memory, the worker started."""
+        device = choose(self._library.device)
+        self._library.searcher.refresh()
+        self._library.worker.warm()
+        return device
+
+    def _prepared(self, device: DeviceInfo) -> None:
+        ready = self._library.worker.ready
+        if ready is None:
+            self.scan_bar.set_device(device.name, device.note)
+        else:
+            self.scan_bar.set_device(ready.device, ready.note)
+        self.tasks.run(find_devices, self._devices_found, pool="prepare")
+
+    def _devices_found(self, devices: list[DeviceInfo]) -> None:
+        device = self._library.device
+        gpu = any(found.kind != "cpu" for found in devices)
+        self.scan_bar.set_device_choice("gpu" if device in ("cuda", "mps") else device, gpu)
+
+    def _device_chosen(self, choice: str) -> None:
+        def use() -> tuple[str, DeviceInfo]:
+            kinds = [found.kind for found in find_devices()]
+            device = kinds[0] if choice == "gpu" else choice
+            self._library.use_device(device)
+            return device, choose(device)
+
+        def used(result: tuple[str, DeviceInfo]) -> None:
+            device, info = result
+            self._settings.set("device", device)
+            self.scan_bar.set_device(info.name, info.note)
+            self.say(self.tr("The next scan and the next query run on: {name}").format(name=info.name))
+
+        self.tasks.run(use, used, pool="prepare")
+
+    def _check_online(self) -> None:
+        self.tasks.run(self._library.catalog.check_online, self._online_checked, pool="watch")
+
+    def _online_checked(self, changed: bool) -> None:
+        if changed:
+            self.navigator.reload()
+            self.scans.start()
+
+    # Folders
+
+    def _choose_folder(self) -> None:
+        self._choose(QFileDialog.FileMode.Directory, self.tr("Choose a folder of photos"), self.add_folders)
+
+    def _use_pictures_folder(self) -> None:
+        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        self.add_folders([Path(folder)])
+
+    def _add_in_task(self, paths: Sequence[Path]) -> list[Folder]:
+        return [self._library.catalog.add_folder(path) for path in paths]
+
+    def _folders_added(self, folders: list[Folder]) -> None:
+        self._scan_wanted = True
+        self.scan_bar.clear_message()
+        self.navigator.reload()
+        self.scans.start()
+
+    def _ask_to_add(self, folders: tuple[Path, ...]) -> None:
+        names = ", ".join(folder.name or str(folder) for folder in folders[:3])
+        if len(folders) > 3:
+            names = self.tr("{names} and {count} more").format(names=names, count=len(folders) - 3)
+        if self._pages.currentWidget() is not self._main_page:
+            self.add_folders(folders)  # the invitation asked for it
+            return
+        self.notice.ask(
+            self.tr("Add {names} to the library? The photos stay where they are.").format(names=names),
+            self.tr("Add"),
+            self.tr("Not now"),
+            lambda: self.add_folders(folders),
+        )
+
+    def _folder_menu(self, path: str, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.addAction(self.tr("Scan again"), self._scan_again)
+        menu.addAction(self.tr("Show in folder"), lambda: self.photo_actions.show_path(path))
+        menu.addSeparator()
+        menu.addAction(self.tr("Remove from the library…"), lambda: self._ask_to_remove(path))
+        menu.popup(at)
+
+    def _ask_to_remove(self, path: str) -> None:
+        self.notice.ask(
+            self.tr("Remove {path} from the library? The photos on disk stay untouched.").format(path=path),
+            self.tr("Remove"),
+            self.tr("Keep"),
+            lambda: self._remove_folder(path),
+        )
+
+    def _remove_folder(self, path: str) -> None:
+        def removed(count: int) -> None:
+            self.say(self.tr("Removed {path}, {count} photos; nothing was deleted on disk").format(
+                path=path, count=self.locale().toString(count)
+            ))
+            view = self.navigator.view
+            if isinstance(view, Browse) and view.folder == path:
+                self.navigator.go(Browse())
+            self.navigator.reload()
+
+        self.tasks.run(lambda: self._library.remove_folder(path), removed, pool="folders")
+
+    # Scans
+
+    def _scan_again(self) -> None:
+        self._scan_wanted = True
+        self.scans.start()
+
+    def _retry_failed(self) -> None:
+        self._scan_wanted = True
+        self.scans.retry_failed()
+
+    def _scan_progressed(self, progress: ScanProgress) -> None:
+        self.scan_bar.show_progress(progress, self._scan_wanted)
+        if progress.failed:
+            self.feed.read_soon()
+
+    def _photos_found(self, ids: list[int]) -> None:
+        self.navigator.add_found(ids)
+        self.feed.read_soon()
+
+    def _scan_finished(self, summary: ScanSummary | None) -> None:
+        self._scan_wanted = False
+        self.scan_bar.scan_ended(summary)
+        self.navigator.reload()
+
+    # Queries
+
+    def _find(self, items: tuple[QueryItem, ...]) -> None:
+        self.navigator.find(items)
+        self._choose_page()
+
+    def _take(self, drop: Drop, add: bool) -> None:
+        """A drop or a paste: photos become the query, folders are offered to the library."""
+        if drop.refused:
+            self._fail(drop.refused)
+        if drop.folders:
+            self._ask_to_add(drop.folders)
+        items = views.from_files(list(drop.files))
+        if drop.image is not None:
+            items = (*items, QueryItem(image=drop.image))
+        if not items:
+            return
+        if add:
+            self.navigator.add(items)
+            self._choose_page()
+        else:
+            self._find(items)
+
+    def _paste(self) -> None:
+        self._take(read_clipboard(), add=False)
+
+    def _choose_photos(self) -> None:
+        self._choose(QFileDialog.FileMode.ExistingFiles, self.tr("Open photos"), self.show_query)
+
+    def _choose_more_photos(self) -> None:
+        self._choose(
+            QFileDialog.FileMode.ExistingFiles,
+            self.tr("Add photos to the query"),
+            lambda paths: self._take(Drop(files=tuple(paths)), add=True),
+        )
+
+    def _choose(self, mode: QFileDialog.FileMode, title: str, then: Callable[[list[Path]], object]) -> None:
+        """The system's file dialog; it blocks nothing while it is open."""
+        dialog = QFileDialog(self, title)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(mode)
+        if mode == QFileDialog.FileMode.Directory:
+            dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        else:
+            patterns = " ".join(f"*{suffix}" for suffix in sorted(PHOTO_SUFFIXES))
+            dialog.setNameFilters([self.tr("Photos ({patterns})").format(patterns=patterns), "* (*)"])
+        dialog.filesSelected.connect(lambda names: then([Path(name) for name in names]))
+        dialog.open()
+
+    def _focus_changed(self, focus: float) -> None:
+        self.navigator.set_focus(focus)
+
+    def _selected(self) -> list[int]:
+        current = self.grid.current_id()
+        return self.grid.selected_ids() or ([] if current is None else [current])
+
+    def _find_selected(self) -> None:
+        self.photo_actions.find(self._selected())
+
+    def _more_selected(self) -> None:
+        self.photo_actions.more(self._selected())
+
+    def _less_selected(self) -> None:
+        self.photo_actions.less(self._selected())
+
+    def _copy(self) -> None:
+        if self._places.currentWidget() is self.failures:
+            self.failures.copy_list()
+        else:
+            self.photo_actions.copy(self._selected())
+
+    def _copy_paths(self) -> None:
+        self.photo_actions.copy_paths(self._selected())
+
+    def _show_selected(self) -> None:
+        for photo_id in self._selected()[:1]:
+            self.photo_actions.show_in_folder(photo_id)
+
+    def _start_region(self) -> None:
+        self._set_inspector_shown(True)
+        self.inspector.start_region_mode()
+
+    def _photo_menu(self, at: QPoint) -> None:
+        self.photo_actions.menu(self, self._selected(), at, self.viewing.open_full_view)
+
+    # Views
+
+    def _opened(self, view: View) -> None:
+        self.sidebar.show_place(view)
+        self._choose_page()
+        if isinstance(view, Browse) and view.place == FAILURES:
+            self._read_failures()
+
+    def _shown(self, view: View) -> None:
+        if isinstance(view, Similar):
+            ready = self._library.worker.ready
+            if ready is not None and not self.scans.running:
+                self.scan_bar.set_device(ready.device, ready.note)
+            self.results_shown.emit()
+
+    def _show_failures(self) -> None:
+        self.navigator.go(Browse(FAILURES))
+
+    def _read_failures(self) -> None:
+        self.tasks.run(self._library.catalog.failures, self.failures.show_failures, pool="facts")
+
+    def _history_changed(self) -> None:
+        for name, button, possible in (
+            ("back", self.bar.back, self.navigator.history.can_go_back),
+            ("forward", self.bar.forward, self.navigator.history.can_go_forward),
+        ):
+            self.menus.actions[name].setEnabled(possible)
+            button.setEnabled(possible)
+
+    def _sort_changed(self, sort: str) -> None:
+        self.navigator.set_sort(sort)
+
+    def _photo_size_changed(self, pixels: int) -> None:
+        self.grid.set_photo_size(pixels)
+
+    def _resize(self, steps: int) -> None:
+        size = self.grid.photo_size + steps * SIZE_STEP
+        self.bar.set_photo_size(min(max(size, PHOTO_SIZES.start), PHOTO_SIZES.stop - 1))
+
+    def _focus_filter(self) -> None:
+        self.header.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.header.filter.selectAll()
+
+    def _full_view(self) -> None:
+        for photo_id in self._selected()[:1]:
+            self.viewing.open_full_view(photo_id)
+
+    def _toggle_inspector(self) -> None:
+        self._set_inspector_shown(self.inspector.isHidden())
+
+    def _set_inspector_shown(self, shown: bool) -> None:
+        self.inspector.setVisible(shown)
+        self.menus.actions["inspector"].setChecked(shown)
+
+    def _show_shortcuts(self) -> None:
+        ShortcutsPage(self.menus.shortcuts(), self).open()
+
+    def _show_about(self) -> None:
+        show_about(self, f"{self._library.card.name} {self._library.card.version}")
+
+    def _fail(self, line: str) -> None:
+        self.say(line, error=True)
+
+    # Thumbnails, in the loader's threads
+
+    def _thumbnail(self, photo_id: int) -> bytes | None:
+        snapshot = self.feed.snapshot
+        content_hash = None
+        if snapshot is not None:
+            table = snapshot.photos.table
+            try:
+                content_hash = table.hashes[table.row(photo_id)]
+            except KeyError:
+                content_hash = None
+        if content_hash is None:
+            photo = self._library.catalog.photo(photo_id)
+            if photo is None:
+                return None
+            content_hash = photo.content_hash
+        return self._library.thumbnails.get(content_hash)
+
+    # Drops, mouse, closing
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        own = event.source() is not None
+        self.invitation.set_highlighted(True)
+        self.bar.strip.add_button.set_highlighted(True)
+        if not own or self._over_strip(event.position().toPoint()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+        else:
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        # A photo of the grid dropped onto the grid means nothing; onto the query it does.
+        if event.source() is not None and not self._over_strip(event.position().toPoint()):
+            event.ignore()
+            return
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._end_drag()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._end_drag()
+        over_strip = self._over_strip(event.position().toPoint())
+        if event.source() is not None and not over_strip:
+            event.ignore()
+            return
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self._take(read_drop(event.mimeData()), add=over_strip)
+
+    def _end_drag(self) -> None:
+        self.invitation.set_highlighted(False)
+        self.bar.strip.add_button.set_highlighted(False)
+
+    def _over_strip(self, point: QPoint) -> bool:
+        if not self.bar.strip.isVisible():
+            return False
+        return self.bar.strip.rect().contains(self.bar.strip.mapFrom(self, point))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
+            return self._walk_by_mouse(event)
+        return False
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if not self._walk_by_mouse(event):
+            super().mousePressEvent(event)
+
+    def _walk_by_mouse(self, event: QMouseEvent) -> bool:
+        if event.button() == Qt.MouseButton.BackButton:
+            self.navigator.go_back()
+        elif event.button() == Qt.MouseButton.ForwardButton:
+            self.navigator.go_forward()
+        else:
+            return False
+        return True
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep what is to be kept, then end all work; the scan goes on at the next start."""
+        event.accept()
+        if self._shut:
+            return
+        self._shut = True
+        self._save()
+        self.hide()
+        self._watch.stop()
+        self.feed.close()
+        self.viewing.close()
+        self.scans.close()
+        self._library.stop_worker()
+        self.loader.close()
+        self.tasks.close()
+        self.closed.emit()
+
+
+def _text_of(data: QByteArray) -> str:
+    return base64.b64encode(bytes(data.data())).decode("ascii")
