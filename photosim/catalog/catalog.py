@@ -329,40 +329,34 @@ class Catalog:
             return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
 
     def table(self) -> PhotoTable:
-        """The whole library as columns: one pass over all places."""
+        """The whole library as columns: one pass over all places, as they are at one moment."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT photo_id, folder_id, path, modified_ns FROM places ORDER BY photo_id"
-            ).fetchall()
-            about = {row[0]: row for row in connection.execute("SELECT id, content_hash, taken FROM photos")}
+            connection.execute("BEGIN")  # both statements see the same catalog
             folders = {
                 folder_id: (not online, path)
                 for folder_id, online, path in connection.execute("SELECT id, online, path FROM folders")
             }
-        first: dict[int, tuple[int, str, int]] = {}
-        copies: dict[int, int] = {}
-        for photo_id, folder_id, path, modified_ns in rows:
-            place = (folder_id, path, modified_ns)
-            if photo_id not in first:
-                first[photo_id], copies[photo_id] = place, 1
-                continue
-            copies[photo_id] += 1
-            if (*folders[folder_id], path) < (*folders[first[photo_id][0]], first[photo_id][1]):
-                first[photo_id] = place
-        ids = list(first)
-        places = list(first.values())
-        dates = [about[photo_id][2] for photo_id in ids]
+            rows = connection.execute(
+                "SELECT photos.id, folder_id, path, modified_ns, taken, content_hash"
+                " FROM photos CROSS JOIN places ON photo_id = photos.id ORDER BY photos.id"
+            ).fetchall()
+        all_ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        ids, starts, copies = np.unique(all_ids, return_index=True, return_counts=True)
+        for photo in np.flatnonzero(copies > 1):
+            start = starts[photo]
+            places = rows[start : start + copies[photo]]
+            rows[start] = min(places, key=lambda place: (*folders[place[1]], place[2]))
+        first = [rows[start] for start in starts]
+        taken = np.array([row[4] for row in first], dtype=np.float64)
+        modified = np.array([row[3] for row in first], dtype=np.int64) / 1e9
         return PhotoTable(
-            ids=np.array(ids, dtype=np.int64),
-            folder_ids=np.array([place[0] for place in places], dtype=np.int32),
-            taken=np.array(
-                [place[2] / 1e9 if date is None else date for date, place in zip(dates, places, strict=True)],
-                dtype=np.float64,
-            ),
-            copies=np.array(list(copies.values()), dtype=np.int32),
-            offline=np.array([folders[place[0]][0] for place in places], dtype=np.bool_),
-            paths=[place[1] for place in places],
-            hashes=[about[photo_id][1] for photo_id in ids],
+            ids=ids,
+            folder_ids=np.array([row[1] for row in first], dtype=np.int32),
+            taken=np.where(np.isnan(taken), modified, taken),
+            copies=copies.astype(np.int32),
+            offline=np.array([folders[row[1]][0] for row in first], dtype=np.bool_),
+            paths=[row[2] for row in first],
+            hashes=[row[5] for row in first],
         )
 
     # Features

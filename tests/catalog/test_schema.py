@@ -166,3 +166,31 @@ catalog.close()
     _, remainders = run_at_once(script, [[catalog.path, folder_id, role] for role in ("write", "read")])
     assert set(remainders.split()) == {"0"}
     catalog.close()
+
+
+def test_a_table_read_while_folders_come_and_go_is_one_moment(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    catalog = Catalog(tmp_path / "catalog.sqlite3")
+    catalog.add_folder(tmp_path / "pictures")
+    script = """
+from pathlib import Path
+from photosim.catalog import Catalog
+from tests.catalog.rows import TRUNK, found
+catalog = Catalog(Path(sys.argv[1]))
+ready()
+if sys.argv[3] == "write":
+    for turn in range(60):
+        catalog.remove_folder(sys.argv[2])
+        folder = catalog.add_folder(sys.argv[2])
+        catalog.record([found(folder.id, f"{n}.jpg", f"{turn} {n}") for n in range(50)], [], TRUNK)
+    catalog.record([found(folder.id, "last.jpg", "last")], [], TRUNK)
+else:
+    count = 0
+    while count != 51:
+        table = catalog.table()
+        count = len(table.ids)
+        assert count in (0, 50, 51) and len(set(table.folder_ids.tolist())) == bool(count), count
+catalog.close()
+"""
+    run_at_once(script, [[catalog.path, tmp_path / "pictures", role] for role in ("write", "read", "read")])
+    catalog.close()
