@@ -1,0 +1,107 @@
+"""Embedding on the CPU: the runtime that ships against torch, same network, threads and batch, in one run.
+
+    python benchmarks/embedder.py [--threads N] [--batch N] [--rounds N] [--seconds S]
+
+torch runs the network eagerly, once as installed and once with glibc's mmap and trim thresholds raised, so
+that freed memory is not given back to the system between layers. Each runs in processes of its own, by
+turns; the median counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from photosim.model.device import available_cores
+from photosim.model.registry import Registry
+from photosim.model.runtime import open_runtime
+from photosim.paths import bundled_models, library_folders
+
+TARGET = 3.0
+TORCH = "torch, eager, as installed"
+TORCH_RAISED = "torch, eager, malloc thresholds raised"
+SHIPPED = "ONNX Runtime, as shipped (fp32)"
+
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+
+Embed = Callable[[npt.NDArray[np.uint8]], object]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--measure", choices=(TORCH, TORCH_RAISED, SHIPPED), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        embed = opened(arguments.measure, arguments.threads)
+        print(photos_per_second(embed, arguments.batch, arguments.seconds))
+        return
+
+    variants = [TORCH, TORCH_RAISED, SHIPPED] if sys.platform == "linux" else [TORCH, SHIPPED]
+    speeds: dict[str, list[float]] = {variant: [] for variant in variants}
+    for _ in range(arguments.rounds):
+        for variant in variants:
+            command = [sys.executable, __file__, *sys.argv[1:], "--measure", variant]
+            speeds[variant].append(float(subprocess.run(command, check=True, capture_output=True).stdout))
+    base = statistics.median(speeds[TORCH])
+    print(f"EfficientNet-Lite0, {arguments.threads} threads, batch {arguments.batch}")
+    for variant in variants:
+        speed = statistics.median(speeds[variant])
+        print(f"  {variant:40} {speed:7.1f} photos/s  {speed / base:5.2f}x")
+    ratio = statistics.median(speeds[SHIPPED]) / base
+    verdict = "met" if ratio >= TARGET else "MISSED"
+    print(f"target {TARGET}x torch as installed: measured {ratio:.2f}x, {verdict}")
+
+
+def photos_per_second(embed: Embed, batch: int, seconds: float) -> float:
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, 224, 224, 3), np.uint8)
+    for _ in range(3):
+        embed(pixels)
+    done = 0
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        embed(pixels)
+        done += batch
+    return done / (time.perf_counter() - start)
+
+
+def opened(variant: str, threads: int) -> Embed:
+    card = Registry(bundled_models(), library_folders().models).default()
+    if variant == SHIPPED:
+        return open_runtime(card, "cpu", threads).features
+    if variant == TORCH_RAISED:
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+
+    import torch
+    from safetensors.torch import load
+
+    from photosim.model.card import TRUNK_WEIGHTS
+    from photosim.model.network import DeepRanking
+
+    torch.set_num_threads(threads)
+    network = DeepRanking().eval()
+    network.load_state_dict(load(card.read_file(TRUNK_WEIGHTS)))
+
+    def embed(pixels: npt.NDArray[np.uint8]) -> object:
+        with torch.inference_mode():
+            return network(torch.from_numpy(pixels)).numpy()
+
+    return embed
+
+
+if __name__ == "__main__":
+    main()
