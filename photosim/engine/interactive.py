@@ -25,6 +25,7 @@ from photosim.errors import UnreadablePhoto, WorkerError
 
 REQUEST_SECONDS = 30.0
 START_SECONDS = 120.0
+_POLL_SECONDS = 0.2
 
 
 class InteractiveWorker:
@@ -70,15 +71,10 @@ class InteractiveWorker:
         self._ask(None, self._queries)
 
     def close(self) -> None:
-        """End the worker; requests not yet answered are cancelled."""
+        """End the worker; requests not yet begun are cancelled, the one at work fails."""
         with self._wanted:
             self._closing = True
             self._wanted.notify()
-        worker = self._worker
-        if worker is not None and self._thread.is_alive():
-            self._thread.join(0.2)
-            if self._thread.is_alive():
-                worker.interrupt()  # it is in the middle of a photo nobody waits for
         self._thread.join()
 
     def _ask(self, request: Any, queue: deque[tuple[Any, Future[Any]]]) -> Future[Any]:
@@ -113,7 +109,7 @@ class InteractiveWorker:
             except (UnreadablePhoto, WorkerError) as error:
                 future.set_exception(error)
         if self._worker is not None:
-            self._worker.stop()
+            self._worker.kill()
 
     def _answer(self, request: Any) -> Examined | Preview | None:
         worker = self._running()
@@ -124,7 +120,7 @@ class InteractiveWorker:
             answer = self._receive(worker, self._seconds)
         except TimeoutError:
             self._drop()
-            raise UnreadablePhoto(f"not read after {self._seconds:.0f} seconds") from None
+            raise UnreadablePhoto(f"not read after {self._seconds:g} seconds") from None
         except (EOFError, OSError):
             reason = worker.end_reason()
             self._drop()
@@ -140,11 +136,20 @@ class InteractiveWorker:
         if self._worker is None:
             self._worker = WorkerProcess(interactive_worker.main, self._setup, "photosim-interactive")
             try:
-                self._ready = self._receive(self._worker, START_SECONDS)
-            except (EOFError, OSError, TimeoutError):
+                answer = self._receive(self._worker, START_SECONDS)
+            except TimeoutError:
+                self._drop()
+                raise WorkerError(
+                    f"the interactive worker did not start within {START_SECONDS:.0f} seconds"
+                ) from None
+            except (EOFError, OSError):
                 reason = self._worker.end_reason()
                 self._drop()
                 raise WorkerError(f"the interactive worker could not start ({reason})") from None
+            if isinstance(answer, Refused):
+                self._drop()
+                raise WorkerError(answer.reason)
+            self._ready = answer
         return self._worker
 
     def _drop(self) -> None:
@@ -154,7 +159,10 @@ class InteractiveWorker:
 
     def _receive(self, worker: WorkerProcess, seconds: float) -> Any:
         until = time.monotonic() + seconds
-        while not worker.connection.poll(0.5):
+        while not worker.connection.poll(_POLL_SECONDS):
+            if self._closing:
+                self._drop()  # it is in the middle of a photo nobody waits for
+                raise WorkerError("photosim is being closed")
             if time.monotonic() > until:
                 raise TimeoutError
         return worker.connection.recv()

@@ -17,7 +17,7 @@ from photosim.engine.messages import (
     WorkerSetup,
 )
 from photosim.engine.process import receive_or_exit
-from photosim.errors import UnreadablePhoto
+from photosim.errors import PhotosimError
 from photosim.imaging.reading import content_hash, preview, read_bytes, read_region
 from photosim.model.card import load_card
 from photosim.model.runtime import Runtime, open_runtime
@@ -27,9 +27,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     """Answer ExamineRequests and PreviewRequests, in order, until the pipe ends."""
     card = load_card(setup.model, setup.bundled)
     runtime = open_runtime(card, setup.device, threads=setup.threads)
-    connection.send(
-        Ready(runtime.device, runtime.precision, runtime.batch_size, getattr(runtime, "note", None))
-    )
+    connection.send(Ready(runtime.device, runtime.precision, runtime.batch_size, runtime.note))
     while True:
         request = receive_or_exit(connection)
         try:
@@ -37,8 +35,8 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 connection.send(_examine(request, setup, runtime, card.input_size))
             else:
                 connection.send(_preview(request))
-        except UnreadablePhoto as error:
-            connection.send(Refused(error.reason))
+        except PhotosimError as error:
+            connection.send(Refused(str(error)))
 
 
 def _bytes(source: str | bytes) -> bytes:

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from photosim.engine.messages import WorkerSetup
+from photosim.engine.messages import Refused, WorkerSetup
+from photosim.errors import PhotosimError
 
 Main = Callable[[Connection, WorkerSetup], None]
 
-_STUCK_SECONDS = 180.0
-_STOP_SECONDS = 2.0
+_STUCK_SECONDS = 60.0
+_REPORT_SECONDS = 2.0
 
 
 class WorkerProcess:
@@ -30,6 +31,7 @@ class WorkerProcess:
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_run, args=(main, theirs, setup), name=name, daemon=True)
         self._process.start()
+        self._ended = False
         theirs.close()
 
     @property
@@ -40,28 +42,20 @@ class WorkerProcess:
     def alive(self) -> bool:
         return self._process.is_alive()
 
-    def interrupt(self) -> None:
-        """Kill the worker from another thread; the one that waits for it sees the end of the pipe."""
-        with contextlib.suppress(ValueError):  # its owner has just replaced it
-            self._process.kill()
-
     def end_reason(self) -> str:
         """How the worker ended, in words; waits for its exit status."""
-        self._process.join(_STOP_SECONDS)
+        self._process.join(_REPORT_SECONDS)
         code = self._process.exitcode
         if code is not None and code < 0:
             return f"signal {signal.Signals(-code).name}"
         return f"exit status {code}"
 
-    def stop(self) -> None:
-        """End the worker: it sees the end of its pipe; one that does not listen is killed."""
-        self.connection.close()
-        self._process.join(_STOP_SECONDS)
-        self.kill()
-
     def kill(self) -> None:
-        if self._process.is_alive():
-            self._process.kill()
+        """End the worker, which has nothing to lose; may be called again."""
+        if self._ended:
+            return
+        self._ended = True
+        self._process.kill()
         self._process.join()
         self.connection.close()
         self._process.close()
@@ -84,17 +78,29 @@ def _run(main: Main, connection: Connection, setup: WorkerSetup) -> None:
     if hasattr(os, "nice"):
         os.nice(5)  # the window comes first
     threading.Thread(target=_watch, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # The parent may go in the middle of an answer.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        main(connection, setup)
+        try:
+            main(connection, setup)
+        except PhotosimError as error:
+            connection.send(Refused(str(error)))
     os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Do not let a decoder that is at work, or stuck, outlive a killed parent."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
 
 
 def _watch() -> None:
     """Let C code that never gives the interpreter back end with the process.
 
     Without it a decoder stuck in C, holding the interpreter's lock, would outlive a killed parent: the
-    thread that sees the end of the pipe could not run. The watchdog of faulthandler needs no lock.
+    thread that waits for the parent's end could not run. The watchdog of faulthandler needs no lock.
     """
     with open(os.devnull, "w") as nowhere:
         while True:

@@ -16,6 +16,7 @@ from photosim.engine.messages import (
     Outcome,
     PhotoFailed,
     Ready,
+    Refused,
     WorkerSetup,
 )
 from photosim.engine.process import WorkerProcess
@@ -77,7 +78,8 @@ class ScanEngine:
     def outcomes(self, seconds: float) -> list[Outcome]:
         """What has been decided meanwhile, waiting up to `seconds` for the first.
 
-        Raises WorkerError when the worker cannot be kept alive even without a file to blame.
+        Raises WorkerError when the worker says that it cannot start, or cannot be kept alive even without
+        a file to blame.
         """
         decided: list[Outcome] = []
         until = time.monotonic() + seconds
@@ -96,7 +98,7 @@ class ScanEngine:
 
     def close(self) -> None:
         """End the worker; what it has not answered is forgotten."""
-        self._worker.stop()
+        self._worker.kill()
 
     def _start(self) -> WorkerProcess:
         self._ready = None
@@ -123,6 +125,8 @@ class ScanEngine:
 
     def _hear(self, message: Any, decided: list[Outcome]) -> None:
         self._heard = time.monotonic()
+        if isinstance(message, Refused):
+            raise WorkerError(message.reason)
         if isinstance(message, Ready):
             self._ready = message
         elif isinstance(message, Begun):
@@ -136,17 +140,11 @@ class ScanEngine:
                 decided.append(message)
 
     def _kill_if_stuck(self, decided: list[Outcome]) -> None:
+        """A file that takes too long is no more than suspected: another may hold up all the threads."""
         now = time.monotonic()
-        stuck = [number for number, begun in self._decoding.items() if now - begun > self._file_seconds]
-        reason = f"not read after {self._file_seconds:.0f} seconds"
-        if stuck:
-            # Known by their age: no need to try these again.
-            for number in stuck:
-                del self._decoding[number], self._sent[number]
-                decided.append(PhotoFailed(number, reason))
-            self._recover(reason, decided)
-        elif self._sent and now - self._heard > max(START_SECONDS, 2 * self._file_seconds):
-            self._recover(reason, decided)
+        stuck = any(now - begun > self._file_seconds for begun in self._decoding.values())
+        if stuck or (self._sent and now - self._heard > max(START_SECONDS, 2 * self._file_seconds)):
+            self._recover(f"not read after {self._file_seconds:g} seconds", decided)
 
     def _recover(self, reason: str, decided: list[Outcome]) -> None:
         """Replace the worker; blame one that died alone, suspect those it was decoding, queue the rest."""
@@ -158,7 +156,10 @@ class ScanEngine:
         elif not decided:
             self._deaths += 1
             if self._deaths >= _DEATHS_IN_A_ROW:
-                raise WorkerError(f"the scan worker cannot be kept running: it {reason}")
+                raise WorkerError(
+                    f"the scan worker ended {self._deaths} times in a row ({reason}): "
+                    "`photosim doctor` says what is wrong"
+                )
         suspects = [job for number, job in self._sent.items() if number in self._decoding]
         self._suspects.extend(suspects if not self._alone else [])
         rest = [job for number, job in self._sent.items() if number not in self._decoding]

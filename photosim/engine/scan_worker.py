@@ -39,9 +39,10 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     runtime = open_runtime(card, setup.device, threads=1)
     known: set[bytes] = receive_or_exit(connection)
     reader = _Reader(connection, setup, runtime, card.input_size, known)
-    connection.send(
-        Ready(runtime.device, runtime.precision, runtime.batch_size, getattr(runtime, "note", None))
-    )
+    device = runtime.device
+    if device.startswith("CPU, "):  # it knows only of the one thread that each call uses
+        device = f"CPU, {setup.threads} thread{'s' if setup.threads != 1 else ''}"
+    connection.send(Ready(device, runtime.precision, runtime.batch_size, runtime.note))
     with ThreadPoolExecutor(setup.threads, thread_name_prefix="read") as pool:
         while True:
             job: Job = receive_or_exit(connection)
