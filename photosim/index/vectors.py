@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,15 @@ class Vectors:
         self._count = len(self._ids)
 
     def save(self, path: Path, key: str) -> None:
-        """Write a cache file that `load` accepts for the same key alone."""
+        """Write a cache file that `load` accepts for the same key alone; raises OSError where it cannot."""
         ids, matrix = self.snapshot()
         about = {"key": key, "seq": str(self.seq)}
+        about["crc32"] = _checksum(about, ids, matrix)
         tensors: dict[str, np.ndarray[Any, Any]] = {"ids": ids, "vectors": matrix}
-        write_atomically(path, lambda temporary: save_file(tensors, temporary, about))
+        try:
+            write_atomically(path, lambda temporary: save_file(tensors, temporary, about))
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(str(error)) from error
 
     @classmethod
     def load(cls, path: Path, key: str, dim: int, last_seq: int) -> Vectors | None:
@@ -93,10 +98,21 @@ class Vectors:
                 if about.get("key") != key or not 0 <= seq <= last_seq:
                     return None
                 ids, matrix = file.get_tensor("ids"), file.get_tensor("vectors")
+                crc32 = about.pop("crc32", "")
         except (OSError, SafetensorError, ValueError):
             return None
         if ids.dtype != np.int64 or matrix.dtype != np.float32 or matrix.shape != (len(ids), dim):
             return None
+        if crc32 != _checksum(about, ids, matrix):
+            return None
         vectors = cls(dim, seq)
         vectors._ids, vectors._matrix, vectors._count = ids, matrix, len(ids)
         return vectors
+
+
+def _checksum(about: dict[str, str], ids: Ids, matrix: Matrix) -> str:
+    """Of everything in the file: a wrong bit would find photos by another embedding than theirs."""
+    crc32 = zlib.crc32(repr(sorted(about.items())).encode())
+    for array in (ids, matrix):
+        crc32 = zlib.crc32(np.ascontiguousarray(array).data, crc32)
+    return str(crc32)
