@@ -13,9 +13,10 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal
+from PySide6.QtCore import QLocale, QObject, QSocketNotifier, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QLabel
 
+from photosim import __version__
 from photosim.errors import LibraryError, PhotosimError
 from photosim.gui.style import apply_style
 from photosim.gui.tasks import TaskRunner
@@ -38,6 +39,7 @@ def start(folders: Folders, photos: Sequence[Path], device: str = "auto") -> int
     folders.create()
     _log_to(folders.logs / "photosim.log")
     application = make_application()
+    _log.info("photosim %s starts on %s", __version__, folders.data)
     run = _Run(folders, photos, device)
     with _hooks(run.unexpected.emit), _signals(run.interrupt):
         application.exec()
@@ -53,6 +55,9 @@ def make_application() -> QApplication:
     application.setApplicationName("photosim")
     application.setApplicationDisplayName("photosim")
     application.setDesktopFileName("photosim")
+    if QLocale().language() == QLocale.Language.C:
+        # A system without a locale writes numbers as no person does.
+        QLocale.setDefault(QLocale(QLocale.Language.English))
     apply_style(application)
     return application
 

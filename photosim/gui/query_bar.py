@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
@@ -65,9 +65,9 @@ class QueryBar(QWidget):
         across.addWidget(self.back)
         across.addWidget(self.forward)
         across.addWidget(self.strip, 1)
-        across.addWidget(self._dial_group(), 0)
-        across.addWidget(_group([self._cut_text], self.cut, 170), 0)
-        across.addWidget(_group([_small(self.tr("photo size"))], self.size_slider, 150), 0)
+        across.addWidget(self._dial_group())
+        across.addWidget(_group([self._cut_text], self.cut, 180))
+        across.addWidget(_group([_small(self.tr("photo size"))], self.size_slider, 150))
         across.addWidget(self.menu_button)
         self.set_ranking(None)
 
@@ -178,12 +178,22 @@ def _slider(least: int, most: int, step: int) -> QSlider:
     return slider
 
 
+class _Group(QWidget):
+    """As wide as it wants to be where there is room, half as wide where there is not."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self._width = width
+        self.setMaximumWidth(width)
+        self.setMinimumWidth(width // 2)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._width, super().sizeHint().height())
+
+
 def _group(labels: list[QLabel], slider: QSlider, width: int) -> QWidget:
     """Words above a slider: one at its left, a second at its right."""
-    box = QWidget()
-    box.setMinimumWidth(width // 2)
-    box.setMaximumWidth(width)
-    box.setBaseSize(width, 0)
+    box = _Group(width)
     words = QHBoxLayout()
     words.setContentsMargins(0, 0, 0, 0)
     for place, label in enumerate(labels):

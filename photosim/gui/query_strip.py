@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -32,6 +32,7 @@ from photosim.gui.style import set_role, theme
 
 SIDE = 54
 RADIUS = 7
+GAP = 14
 LESS_HEIGHT = 17
 CROSS = 18
 """Side of the corner that takes the photo away."""
@@ -151,7 +152,7 @@ class QueryStrip(QWidget):
         self._inside.setAutoFillBackground(False)
         self._row = QHBoxLayout(self._inside)
         self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(14)
+        self._row.setSpacing(GAP)
         self._area = _Area()
         self._area.setWidget(self._inside)
         self._area.setWidgetResizable(True)
@@ -162,7 +163,7 @@ class QueryStrip(QWidget):
         self.add_button.clicked.connect(self.add_requested)
         across = QHBoxLayout(self)
         across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(14)
+        across.setSpacing(GAP)
         across.addWidget(self._area, 0)
         across.addWidget(self.add_button)
         across.addStretch(1)
@@ -185,6 +186,7 @@ class QueryStrip(QWidget):
             photo.removed.connect(lambda place=place: self.removed.emit(place))
             self._row.addWidget(photo)
             self._photos.append(photo)
+        self._area.photos = len(items)
         self._area.setVisible(bool(items))
         self._area.updateGeometry()
         if focused is not None:
@@ -235,7 +237,7 @@ class AddButton(QAbstractButton):
             painter.setBrush(colors.color("accent_soft"))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), RADIUS, RADIUS)
         painter.setPen(QPen(colors.color("accent" if strong else "muted"), 1.6))
-        middle = self.rect().center() + QPoint(0, 0)
+        middle = self.rect().center()
         painter.drawLine(middle.x() - 6, middle.y(), middle.x() + 6, middle.y())
         painter.drawLine(middle.x(), middle.y() - 6, middle.x(), middle.y() + 6)
         painter.end()
@@ -256,10 +258,10 @@ class _Area(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(SIDE)
+        self.photos = 1
 
     def sizeHint(self) -> QSize:
-        inside = self.widget()
-        return QSize(inside.sizeHint().width() if inside is not None else SIDE, SIDE)
+        return QSize(self.photos * (SIDE + GAP) - GAP, SIDE)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(SIDE, SIDE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QLocale, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -236,7 +236,8 @@ class ScanBar(QWidget):
     def _space_text(self, expected: int) -> str:
         if not expected:
             return ""
-        size = self.locale().formattedDataSize(expected, 0 if expected < 1 << 30 else 1)
+        digits = 0 if expected < 1_000_000_000 else 1
+        size = self.locale().formattedDataSize(expected, digits, QLocale.DataSizeFormat.DataSizeSIFormat)
         return self.tr("the library will take about {size}").format(size=size)
 
 

@@ -309,11 +309,13 @@ class MainWindow(QMainWindow):
             why_not = self.tr("This model does not tell the same kind from the same thing: the dial is off")
         self.bar.set_focus_dial(self.navigator.focus, why_not)
         self.sidebar.set_model(
-            card.name, self.tr("{name}, version {version}").format(name=card.name, version=card.version)
+            self.tr("Bundled model") if card.bundled else card.name,
+            self.tr("{name}, version {version}").format(name=card.name, version=card.version),
         )
         # A library that had something to show last time has its places at once, photos follow.
         if settings.get("view", {}):
             self._pages.setCurrentWidget(self._main_page)
+            self.grid.setFocus()
             self.scan_bar.show()
 
     def _save(self) -> None:
@@ -359,7 +361,10 @@ class MainWindow(QMainWindow):
         if snapshot is None:
             return
         empty = not snapshot.folders and self.navigator.query is None
-        self._pages.setCurrentWidget(self.invitation if empty else self._main_page)
+        page = self.invitation if empty else self._main_page
+        if self._pages.currentWidget() is not page:
+            self._pages.setCurrentWidget(page)
+            (self.invitation if empty else self.grid).setFocus()
         self.scan_bar.setVisible(not empty or bool(self.scan_bar.message))
         view = self.navigator.view
         if isinstance(view, Browse) and view.place == FAILURES:
@@ -420,8 +425,7 @@ class MainWindow(QMainWindow):
         self._choose(QFileDialog.FileMode.Directory, self.tr("Choose a folder of photos"), self.add_folders)
 
     def _use_pictures_folder(self) -> None:
-        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        self.add_folders([Path(folder)])
+        self.add_folders([Path(_pictures_folder())])
 
     def _add_in_task(self, paths: Sequence[Path]) -> list[Folder]:
         return [self._library.catalog.add_folder(path) for path in paths]
@@ -540,12 +544,19 @@ class MainWindow(QMainWindow):
         dialog = QFileDialog(self, title)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(mode)
+        last = self._settings.get("last_folder", "")
+        dialog.setDirectory(last if Path(last).is_dir() else _pictures_folder())
         if mode == QFileDialog.FileMode.Directory:
             dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         else:
             patterns = " ".join(f"*{suffix}" for suffix in sorted(PHOTO_SUFFIXES))
             dialog.setNameFilters([self.tr("Photos ({patterns})").format(patterns=patterns), "* (*)"])
-        dialog.filesSelected.connect(lambda names: then([Path(name) for name in names]))
+
+        def chosen(names: list[str]) -> None:
+            self._settings.set("last_folder", str(Path(names[0]).parent))
+            then([Path(name) for name in names])
+
+        dialog.filesSelected.connect(chosen)
         dialog.open()
 
     def _focus_changed(self, focus: float) -> None:
@@ -741,6 +752,10 @@ class MainWindow(QMainWindow):
         self.loader.close()
         self.tasks.close()
         self.closed.emit()
+
+
+def _pictures_folder() -> str:
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
 
 
 def _text_of(data: QByteArray) -> str:
