@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,14 +18,16 @@ def scan_lock(path: Path) -> Iterator[None]:
 
     The system frees it when its process dies, however that happens.
     """
-    lock = FileLock(path, timeout=0)
+    # A scan may be ended by another thread than the one that began it.
+    lock = FileLock(path, timeout=0, thread_local=False)
     holder = path.with_suffix(".pid")
     try:
         lock.acquire()
     except Timeout:
         raise ScanRunning(f"another scan of this library is running ({_who(holder)}): wait for it") from None
     try:
-        holder.write_text(str(os.getpid()), encoding="ascii")
+        with suppress(OSError):  # a full disk; the number is only for the message
+            holder.write_text(str(os.getpid()), encoding="ascii")
         yield
     finally:
         holder.unlink(missing_ok=True)

@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from photosim.catalog import Catalog, FileFailed, FileFound, KnownFile, NewPhoto, ThumbnailStore, printable
+from photosim.catalog import (
+    Catalog,
+    FileFailed,
+    FileFound,
+    KnownFile,
+    NewPhoto,
+    Recorded,
+    ThumbnailStore,
+    printable,
+)
 from photosim.catalog.thumbnails import BYTES_PER_PHOTO
 from photosim.engine.messages import Job, Outcome, PhotoFailed, PhotoRead
 from photosim.engine.scan_engine import ScanEngine
@@ -101,6 +110,7 @@ class _Scan:
         self._gone: dict[int, int] = {}
         self._progress = ScanProgress("walking")
         self._new_ids: list[int] = []
+        self._left: set[int] = set()  # folders that left the library during the scan
 
     def steps(self) -> Iterator[ScanProgress]:
         scanned: set[int] = set()
@@ -120,8 +130,7 @@ class _Scan:
                     for folder in folders:
                         self._catalog.mark_scanned(folder.id)
                         scanned.add(folder.id)
-            if not self._control.cancelled:
-                yield from self._index()
+                    yield from self._index()
         finally:
             self._thumbnails.remove_many(self._catalog.forget_old_orphans())
         self._count_removed()
@@ -141,16 +150,20 @@ class _Scan:
         known = self._catalog.known_files(folder_id)
         own = frozenset((str(self._library.folders.data), str(self._library.folders.cache)))
         problems: list[FileFailed] = []
+        unlisted: list[str] = []
         reported = time.monotonic()
         try:
-            for seen in walk(root, own):
+            for seen in walk(root, own, unlisted):
                 if self._control.cancelled:
                     return
                 before = known.pop(seen.path, None)
                 if seen.problem is not None:
                     path = printable(seen.path)
                     before = before or known.pop(path, None)
-                    problems.append(FileFailed(folder_id, path, seen.size, seen.modified_ns, seen.problem))
+                    if before != KnownFile(seen.size, seen.modified_ns, None):
+                        problems.append(
+                            FileFailed(folder_id, path, seen.size, seen.modified_ns, seen.problem)
+                        )
                 elif before is None or (before.size, before.modified_ns) != (seen.size, seen.modified_ns):
                     to_read.append(_FileToRead(folder_id, root, seen, before))
                 elif before.photo_id is not None:
@@ -165,8 +178,16 @@ class _Scan:
         if problems:
             self._catalog.record([], problems, self._trunk)
             self._count("failed", len(problems))
-        for photo_id in self._catalog.remove_files(folder_id, list(known)):
+        hidden = tuple(below + os.sep for below in unlisted)
+        gone = [path for path in known if not path.startswith(hidden)]
+        if gone and not self._still_online(folder_id):
+            return  # its drive was unplugged while it was walked: nothing has been deleted
+        for photo_id in self._catalog.remove_files(folder_id, gone):
             self._gone[photo_id] = self._gone.get(photo_id, 0) + 1
+
+    def _still_online(self, folder_id: int) -> bool:
+        self._catalog.check_online()
+        return any(folder.id == folder_id and folder.online for folder in self._catalog.folders())
 
     # Reading
 
@@ -195,6 +216,9 @@ class _Scan:
         while (waiting or engine.in_flight or batch) and not self._control.cancelled:
             while waiting and engine.room and not self._control.paused:
                 number = waiting.popleft()
+                if files[number].folder_id in self._left:
+                    self._progress = replace(self._progress, done=self._progress.done + 1)
+                    continue
                 engine.submit(Job(number, os.path.join(files[number].root, files[number].seen.path)))
             if engine.in_flight:
                 batch += engine.outcomes(_POLL_SECONDS)
@@ -246,7 +270,10 @@ class _Scan:
             [(item.content_hash, item.thumbnail) for item in batch if isinstance(item, PhotoRead)]
         )
         places = {(files[o.number].folder_id, files[o.number].seen.path): files[o.number] for o in batch}
-        for recorded in self._catalog.record(found, failed, self._trunk):
+        kept = self._catalog.record(found, failed, self._trunk)
+        if len(kept) < len(found):
+            self._forget_the_rest(found, kept)
+        for recorded in kept:
             before = recorded.photo_id_before
             if before == recorded.photo_id:
                 self._count("unchanged")  # touched, not changed
@@ -261,6 +288,12 @@ class _Scan:
                 self._count("added")
         self._count("failed", len(failed))
         self._progress = replace(self._progress, done=self._progress.done + len(batch))
+
+    def _forget_the_rest(self, found: list[FileFound], kept: list[Recorded]) -> None:
+        """Their folder was removed from the library meanwhile: read no more of it, keep no thumbnails."""
+        lost = {file.content_hash for file in found} - {recorded.file.content_hash for recorded in kept}
+        self._thumbnails.remove_many(item for item in lost if self._catalog.photo_by_hash(item) is None)
+        self._left |= {file.folder_id for file in found} - {folder.id for folder in self._catalog.folders()}
 
     def _expected_bytes(self, new: int) -> int:
         """Disk space of the library with `new` photos more: catalog, thumbnails, embeddings and graph."""

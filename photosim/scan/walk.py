@@ -44,12 +44,15 @@ class FileSeen:
     problem: str | None = None
 
 
-def walk(root: str, leave_out: frozenset[str] = frozenset()) -> Iterator[FileSeen]:
+def walk(
+    root: str, leave_out: frozenset[str] = frozenset(), unlisted: list[str] | None = None
+) -> Iterator[FileSeen]:
     """All files below `root` that are photos by their names, also those that cannot be read.
 
     Hidden files and folders, trash, thumbnail folders and the absolute paths in `leave_out` are passed over.
     Links to files are followed, links to folders are not: they could lead round in circles. A folder that
-    cannot be listed is passed over; the root that cannot be listed raises OSError.
+    is there and cannot be listed is passed over, and added to `unlisted` by its path relative to the root;
+    the root that cannot be listed raises OSError.
     """
     pending = [""]
     while pending:
@@ -60,6 +63,8 @@ def walk(root: str, leave_out: frozenset[str] = frozenset()) -> Iterator[FileSee
         except OSError:
             if not below:
                 raise
+            if unlisted is not None and os.path.lexists(here):
+                unlisted.append(below)
             continue
         with entries:
             for entry in entries:
