@@ -9,7 +9,8 @@ SET_UP_BY := pyproject.toml constraints.txt tools/setup.sh
 
 run: .venv/.ready
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
-		exec $(PYTHON) -m photosim.headless $(if $(PHOTOS),--photos "$(PHOTOS)"); \
+		exec $(PYTHON) -m photosim.headless --data-dir build/headless --picture build/headless.png \
+			$(if $(PHOTOS),--photos "$(PHOTOS)"); \
 	else \
 		exec .venv/bin/photosim; \
 	fi
