@@ -8,6 +8,7 @@ neighbours; all four are dealt with here, and nothing outside knows of them.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import threading
 from collections.abc import Sequence
@@ -27,12 +28,15 @@ FOCI = (0.0, 0.25, 0.5, 0.75, 1.0)
 EF_LADDER = (64, 100, 200, 400, 800, 1600, 3200)
 RECALL_TARGET = 0.98
 RECALL_AT = 50
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
 class GraphCard:
-    """What stands beside the graph's file. `ef` and `recall` are per focus of FOCI."""
+    """What stands beside the graph's file. `ef` and `recall` are per focus of FOCI.
+
+    `sha256` is of the file and the rest of the card.
+    """
 
     key: str
     dim: int
@@ -95,9 +99,9 @@ class Graph:
                 and card.dim == dim
                 and card.seq <= last_seq
                 and len(card.ef) == len(card.recall) == len(FOCI)
-                and card.sha256 == sha256_of(path)
+                and card.sha256 == _checksum(card, path)
             )
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
         if not sound:
             return None
@@ -175,7 +179,7 @@ class Graph:
         """Write the graph, then its sidecar. A crash between the two leaves a mismatch, hence a rebuild."""
         with self._lock:
             write_atomically(path, self._write)
-            self._card = replace(self._card, sha256=sha256_of(path))
+            self._card = replace(self._card, sha256=_checksum(self._card, path))
             text = json.dumps(asdict(self._card), indent=1)
             write_atomically(_sidecar(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
@@ -188,6 +192,12 @@ class Graph:
 
 def _sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
+
+
+def _checksum(card: GraphCard, path: Path) -> str:
+    """Of the graph's file and of all that the card says about it."""
+    said = json.dumps(asdict(replace(card, sha256="")), sort_keys=True)
+    return hashlib.sha256(f"{sha256_of(path)} {said}".encode()).hexdigest()
 
 
 def _capacity(count: int) -> int:
