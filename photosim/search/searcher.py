@@ -125,10 +125,10 @@ class Searcher:
         ids, matrix, _ = self._current()
         graph = self._load_graph()
         seq = self._vectors.seq if self._vectors else 0
-        if graph is not None and graph.card.seq == seq:
+        if graph is not None and graph.card.seq >= seq:  # greater where the last ones have been forgotten
             self._graph = graph
             return graph.card
-        if graph is None or graph.outgrown or graph.card.seq > seq:
+        if graph is None or graph.outgrown:
             graph = Graph.build(self._key, ids, matrix, seq, self._threads)
         else:
             self._top_up(graph)
