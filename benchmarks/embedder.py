@@ -46,35 +46,43 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.measure:
         embed = opened(arguments.measure, arguments.threads)
-        print(photos_per_second(embed, arguments.batch, arguments.seconds))
+        print(*photos_per_second(embed, arguments.batch, arguments.seconds))
         return
 
     variants = [TORCH, TORCH_RAISED, SHIPPED] if sys.platform == "linux" else [TORCH, SHIPPED]
     speeds: dict[str, list[float]] = {variant: [] for variant in variants}
+    thrifts: dict[str, list[float]] = {variant: [] for variant in variants}
     for _ in range(arguments.rounds):
         for variant in variants:
             command = [sys.executable, __file__, *sys.argv[1:], "--measure", variant]
-            speeds[variant].append(float(subprocess.run(command, check=True, capture_output=True).stdout))
+            speed, thrift = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.split()
+            speeds[variant].append(float(speed))
+            thrifts[variant].append(float(thrift))
     base = statistics.median(speeds[TORCH])
     print(f"EfficientNet-Lite0, {arguments.threads} threads, batch {arguments.batch}")
     for variant in variants:
-        speed = statistics.median(speeds[variant])
-        print(f"  {variant:40} {speed:7.1f} photos/s  {speed / base:5.2f}x")
+        median = statistics.median(speeds[variant])
+        thrift_median = statistics.median(thrifts[variant])
+        print(
+            f"  {variant:40} {median:7.1f} photos/s  {median / base:5.2f}x"
+            f"  {thrift_median:7.1f} photos for a second of CPU time"
+        )
     ratio = statistics.median(speeds[SHIPPED]) / base
     verdict = "met" if ratio >= TARGET else "MISSED"
     print(f"target {TARGET}x torch as installed: measured {ratio:.2f}x, {verdict}")
 
 
-def photos_per_second(embed: Embed, batch: int, seconds: float) -> float:
+def photos_per_second(embed: Embed, batch: int, seconds: float) -> tuple[float, float]:
+    """By the clock, and by CPU time, which says more where other programs run beside this one."""
     pixels = np.random.default_rng(0).integers(0, 256, (batch, 224, 224, 3), np.uint8)
     for _ in range(3):
         embed(pixels)
     done = 0
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     while time.perf_counter() - start < seconds:
         embed(pixels)
         done += batch
-    return done / (time.perf_counter() - start)
+    return done / (time.perf_counter() - start), done / (time.process_time() - start_cpu)
 
 
 def opened(variant: str, threads: int) -> Embed:
@@ -83,8 +91,10 @@ def opened(variant: str, threads: int) -> Embed:
         return open_runtime(card, "cpu", threads).features
     if variant == TORCH_RAISED:
         libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+        # glibc refuses a higher mmap threshold than this.
+        accepted = libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20) and libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+        if not accepted:
+            raise SystemExit("this system's malloc does not take the thresholds")
 
     import torch
     from safetensors.torch import load
