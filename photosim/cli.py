@@ -7,6 +7,7 @@ Exit status: 0, 1 for an error with one clear line, 2 for unknown options, 130 w
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
@@ -28,7 +29,9 @@ _FIRST_ROWS = 20
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name; returns the exit status."""
-    options = _parser().parse_args(_with_command(list(arguments)))
+    options = _parser().parse_args(_with_command(_with_negative_regions(arguments)))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name no terminal can show ends no command
     try:
         folders = library_folders(None if options.data_dir is None else Path(options.data_dir))
         status: int = options.command(options, folders)
@@ -62,11 +65,23 @@ def _with_command(arguments: list[str]) -> list[str]:
     return [*arguments[:position], "gui", *arguments[position:]]
 
 
+def _with_negative_regions(arguments: Sequence[str]) -> list[str]:
+    """Join `--region -0.1,0,1,1`: argparse would take its value for an option instead of a bad value."""
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] == "--region" and "," in word:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="photosim",
         description="Find the photos that look alike in your own library, on your own machine. "
         "Without a command, photosim opens its window.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"photosim {photosim.__version__}")
     parser.add_argument(
@@ -87,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, help: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=help, description=help, parents=[everywhere, *parents])
+        command = commands.add_parser(
+            name, help=help, description=help, parents=[everywhere, *parents], allow_abbrev=False
+        )
         command.set_defaults(command=_COMMANDS[name])
         return command
 
@@ -117,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--exact", action="store_true", help="compare with every photo, not by the graph")
     command = add("models", "the models that decide what is similar")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="all models", parents=[everywhere, as_json])
+    listing = actions.add_parser("list", help="all models", parents=[everywhere, as_json], allow_abbrev=False)
     listing.set_defaults(command=_models_list)
     command = add("export", "write the library's embeddings to a .csv or .npz file", as_json)
     command.add_argument("file", metavar="FILE")
@@ -277,6 +294,7 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
     )
     region = None if options.region is None else _region(options.region, options.photos)
     with _open(options, folders) as library:
+        library.catalog.check_online()
         if library.catalog.counts().photos == 0:
             raise QueryError("the library is empty: add a folder with `photosim add FOLDER`")
         more = [library.example(Path(photo), region) for photo in options.photos]
@@ -452,7 +470,12 @@ def _region(text: str, photos: Sequence[str]) -> tuple[float, float, float, floa
 
 
 def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=1))
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # a terminal of another encoding, a name that is not valid UTF-8
+        text = json.dumps(document, indent=1)
+    print(text)
 
 
 def _say(text: str) -> None:
