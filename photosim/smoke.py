@@ -6,6 +6,7 @@ graph, and shown in the real window. It touches nothing of the user's.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import tempfile
@@ -20,7 +21,9 @@ import photosim
 from photosim.errors import PhotosimError
 from photosim.imaging.plugins import register_plugins
 from photosim.library import Library
+from photosim.model.card import ModelCard
 from photosim.model.device import choose
+from photosim.model.runtime import open_runtime
 from photosim.paths import library_folders
 from photosim.scan.control import ScanControl
 from photosim.scan.scanner import run_to_end, scan
@@ -70,6 +73,7 @@ def _try_everything(folder: Path) -> dict[str, object]:
             "photos": len(photos),
             "model": library.card.version,
             "device": choose(library.device).name,
+            "torch": _check_torch(library.card),
             "platform": platform,
             "window": size,
         }
@@ -100,6 +104,28 @@ def _check_search(library: Library, query: Path, exact: bool) -> None:
     of_its_kind = {f"{query.stem}{suffix}" for suffix in FORMATS}
     if not names or names[0] != query.name or ranking.similarity[0] < 0.99 or set(names) != of_its_kind:
         raise SmokeTestFailed(f"{query.name} found {names} ({ranking.method} search)")
+
+
+def _check_torch(card: ModelCard) -> str | None:
+    """torch computes the same features as the CPU's runtime; returns its version, None where it is not there.
+
+    A GPU and training need it, and nothing else that is tried here would miss it.
+    """
+    if importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+
+    from photosim.model.torch_runtime import TorchRuntime, load_network
+
+    shape = (2, card.input_size, card.input_size, 3)
+    pixels = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    runtime = open_runtime(card, "cpu")
+    by_torch = TorchRuntime(load_network(card), torch.device("cpu"), "CPU", card.feature_dim, lambda: runtime)
+    ours, theirs = (one.features(pixels).astype(np.float64).ravel() for one in (runtime, by_torch))
+    cosine = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs))
+    if not cosine > 0.999:
+        raise SmokeTestFailed(f"torch computes other features than the CPU's runtime (cosine {cosine:.4f})")
+    return torch.__version__
 
 
 def _check_window(library: Library, query: Path) -> tuple[str, list[int]]:
