@@ -26,8 +26,8 @@ def run_headless(python: str, tmp_path: Path, *arguments: str) -> subprocess.Com
 
 def ranked(printed: str) -> list[str]:
     """The names of the photos that were printed as results, best first."""
-    rows = [line.removesuffix("  (query)").split(None, 2) for line in printed.splitlines() if line[:2] == "  "]
-    return [Path(row[2]).name for row in rows]
+    rows = [line.removesuffix("  (query)") for line in printed.splitlines() if line.startswith("  ")]
+    return [Path(row.split(None, 2)[2]).name for row in rows]
 
 
 @pytest.fixture
