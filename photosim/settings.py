@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import threading
@@ -21,14 +22,14 @@ class Settings:
         self._lock = threading.Lock()
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             values = {}
         self._values: dict[str, Any] = values if isinstance(values, dict) else {}
 
     def get(self, name: str, default: Any = None) -> Any:
         """A value, or the default where there is none or one of another type than the default's."""
         with self._lock:
-            value = self._values.get(name, default)
+            value = copy.deepcopy(self._values.get(name, default))
         return value if default is None or isinstance(value, type(default)) else default
 
     def set(self, name: str, value: Any) -> None:
@@ -36,9 +37,10 @@ class Settings:
         with self._lock:
             if name in self._values and self._values[name] == value:
                 return
-            self._values[name] = value
-            text = json.dumps(self._values, indent=1, ensure_ascii=False)
-        try:
-            write_atomically(self._path, lambda path: path.write_text(text, encoding="utf-8"))
-        except OSError as error:
-            _log.warning("the settings were not kept: %s", error)
+            self._values[name] = copy.deepcopy(value)
+            # ASCII, since a path that is not UTF-8 has no other form; under the lock, so that the last wins.
+            text = json.dumps(self._values, indent=1)
+            try:
+                write_atomically(self._path, lambda path: path.write_text(text, encoding="ascii"))
+            except OSError as error:
+                _log.warning("the settings were not kept: %s", error)
