@@ -212,10 +212,14 @@ class Searcher:
         """The graph with all photos in it, or None where bringing it up to date would take too long."""
         if self._graph is None:
             self._graph = self._load_graph()
-        if self._graph is None or self._catalog.last_seq() - self._graph.card.seq > _CATCH_UP:
+        if self._graph is None:
             return None
-        self._top_up(self._graph)
-        self._shown = self._catalog.shown_ids()
+        behind = self._catalog.last_seq() - self._graph.card.seq
+        if behind > _CATCH_UP:
+            return None
+        if behind > 0 or self._state is None:
+            self._top_up(self._graph)
+            self._shown = self._catalog.shown_ids()
         return self._graph
 
     def _rank_by_graph(self, graph: Graph, query: npt.NDArray[np.float32], k: int, focus: float) -> Ranking:
@@ -247,13 +251,15 @@ class Searcher:
     def _measure(self, graph: Graph, ids: Ids, matrix: npt.NDArray[np.float32]) -> None:
         if not len(ids):
             return
-        sample = np.random.default_rng(1).choice(len(ids), min(_SAMPLE, len(ids)), replace=False)
         parts = self.embedding.parts
+        # A query from outside lies between the photos of the library, and is harder than any of them.
+        pairs = np.random.default_rng(1).integers(len(ids), size=(min(_SAMPLE, len(ids)), 2))
+        sample = [combine([matrix[near], matrix[near], matrix[far]], [], parts) for near, far in pairs]
         queries, exact, measured = [], [], {}
         for focus in FOCI:
             weights = part_weights(parts, focus)
             if weights not in measured:  # with one part every focus is the same
-                weighed = np.stack([weigh(matrix[row], parts, focus) for row in sample])
+                weighed = np.stack([weigh(query, parts, focus) for query in sample])
                 truth = [rank_exactly(ids, matrix, query, min(RECALL_AT, len(ids)))[0] for query in weighed]
                 measured[weights] = (weighed, truth)
             queries.append(measured[weights][0])
