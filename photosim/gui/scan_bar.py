@@ -249,15 +249,17 @@ class _Message(QPushButton):
         self.line = ""
         self._error = False
         set_role(self, "link")
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy.setRetainSizeWhenHidden(True)  # its room keeps the others where they are
+        self.setSizePolicy(policy)
+        self.hide()
         self.clicked.connect(lambda: self.set_line("", False))
 
     def set_line(self, line: str, error: bool) -> None:
         self.line, self._error = line, error
         self.setAccessibleName(line)
         self.setToolTip(line)
-        self.setEnabled(bool(line))
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if line else Qt.FocusPolicy.NoFocus)
+        self.setVisible(bool(line))
         color = theme().less if error else theme().muted
         self.setStyleSheet(f"QPushButton {{ color: {color}; text-decoration: none; }}")
         self._elide()

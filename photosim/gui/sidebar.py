@@ -24,12 +24,15 @@ from photosim.gui.views import ALL, FAILURES, FOLDER, OFFLINE, Browse, View
 
 INSET = 10
 NOTE_GAP = 8
+_STEPS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
 class SidebarRow(QPushButton):
     """A name and, at the right, a small figure or word; a name too long is shortened in its middle."""
 
     menu_requested = Signal(QPoint)
+    step = Signal(int)
+    """The row below (1) or above (-1) is asked for."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +60,12 @@ class SidebarRow(QPushButton):
     @property
     def note(self) -> str:
         return self._note
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _STEPS:
+            self.step.emit(_STEPS[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
 
     def nextCheckState(self) -> None:
         """Nothing: which row is lit is the window's to say."""
@@ -186,14 +195,9 @@ class Sidebar(QWidget):
     def folder_row(self, path: str) -> SidebarRow | None:
         return self._folder_rows.get(path)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
+    def _step(self, row: SidebarRow, by: int) -> None:
         rows = self.rows()
-        focused = self.focusWidget()
-        if step is None or focused not in rows:
-            super().keyPressEvent(event)
-            return
-        rows[max(0, min(len(rows) - 1, rows.index(focused) + step))].setFocus()
+        rows[max(0, min(len(rows) - 1, rows.index(row) + by))].setFocus(Qt.FocusReason.TabFocusReason)
 
     def _set_folders(self, folders: Sequence[Folder]) -> None:
         wanted = [folder.path for folder in folders]
@@ -223,6 +227,7 @@ class Sidebar(QWidget):
     def _folder_row(self, path: str) -> SidebarRow:
         row = SidebarRow(path, self._inside)
         row.clicked.connect(lambda: self.chosen.emit(Browse(FOLDER, path)))
+        row.step.connect(lambda by: self._step(row, by))
         row.menu_requested.connect(lambda at: self.folder_menu_requested.emit(path, at))
         return row
 
@@ -243,6 +248,7 @@ class Sidebar(QWidget):
         row = SidebarRow(name)
         row.describe(name, "")
         row.clicked.connect(on_click)
+        row.step.connect(lambda by: self._step(row, by))
         self._column.addWidget(row)
         return row
 

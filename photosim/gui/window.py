@@ -285,10 +285,6 @@ class MainWindow(QMainWindow):
 
     def _restore(self) -> None:
         settings = self._settings
-        self.resize(*SIZE)
-        geometry = settings.get("geometry", "")
-        if geometry:
-            self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
         splitter = settings.get("splitter", "")
         if splitter:
             self.splitter.restoreState(QByteArray.fromBase64(splitter.encode("ascii", "ignore")))
@@ -298,6 +294,11 @@ class MainWindow(QMainWindow):
         shown = settings.get("inspector_shown", True)
         self.inspector.setVisible(shown)
         self.menus.actions["inspector"].setChecked(shown)
+        # After what decides how narrow the window can be.
+        self.resize(*SIZE)
+        geometry = settings.get("geometry", "")
+        if geometry:
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
         sort = settings.get("sort", NEWEST)
         self.navigator.sort = sort if sort in SORTS else NEWEST
         self.feed.prepare_for(self.navigator.sort)
