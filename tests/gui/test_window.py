@@ -349,10 +349,11 @@ def test_the_window_comes_back_as_it_was_left(
 ) -> None:
     window = open_window(library_folders)
     settle(window, qtbot)
+    window.menus.actions["inspector"].trigger()
+    qtbot.waitUntil(lambda: window.minimumSizeHint().width() < 700)
     window.resize(760, 560)
     window.bar.set_photo_size(222)
     window.header.sort_changed.emit("name")
-    window.menus.actions["inspector"].trigger()
     find(window, qtbot, photos / "things" / "coffee.png")
     with qtbot.waitSignal(window.results_shown, timeout=WAIT):
         window.photo_actions.less([id_of(window, "moon.png")])
