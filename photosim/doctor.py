@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import photosim
-from photosim.errors import PhotosimError
+from photosim.errors import LibraryError, PhotosimError
 from photosim.imaging.formats import PHOTO_SUFFIXES
 from photosim.index.graph import FOCI, RECALL_AT, RECALL_TARGET
 from photosim.library import Library
@@ -77,11 +77,14 @@ def _folders(library: Library) -> Check:
 
 
 def _catalog(library: Library) -> Check:
-    complaint = library.catalog.check()
+    try:
+        complaint = library.catalog.check()
+        counts = library.catalog.counts()
+    except LibraryError as error:
+        complaint = str(error)
     if complaint is not None:
         advice = f"move {library.catalog.path} away and scan again"
-        return Check("catalog", False, complaint, advice)
-    counts = library.catalog.counts()
+        return Check("catalog", False, " ".join(complaint.split()), advice)
     return Check(
         "catalog",
         True,
@@ -103,8 +106,11 @@ def _models(library: Library) -> Iterator[Check]:
 
 
 def _index(library: Library) -> Check:
-    photos = library.catalog.counts().photos
-    card = library.searcher.graph_card()
+    try:
+        photos = library.catalog.counts().photos
+        card = library.searcher.graph_card()
+    except LibraryError as error:
+        return Check("index", False, "the catalog it belongs to cannot be read", str(error))
     if card is None:
         if photos == 0:
             return Check("index", True, "none yet: the library is empty")
