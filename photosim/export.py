@@ -27,7 +27,9 @@ def export(library: Library, path: Path) -> int:
     searcher.refresh()
     ids, embeddings = searcher.shown_vectors()
     photos = library.catalog.photos(ids.tolist())
-    paths = [photos[photo_id].path for photo_id in ids.tolist()]
+    still_there = np.array([photo_id in photos for photo_id in ids.tolist()], dtype=np.bool_)
+    embeddings = embeddings[still_there]
+    paths = [photos[photo_id].path for photo_id in ids[still_there].tolist()]
     try:
         write_atomically(
             path, lambda temporary: writer(temporary, paths, embeddings, searcher.embedding.parts)
@@ -45,7 +47,7 @@ def _write_csv(path: Path, paths: list[str], embeddings: np.ndarray, parts: tupl
         writer = csv.writer(file)
         writer.writerow(["path", *names])
         for photo, row in zip(paths, embeddings, strict=True):
-            writer.writerow([photo, *(f"{value:.7g}" for value in row)])
+            writer.writerow([photo, *(f"{value:.9g}" for value in row)])
 
 
 def _write_npz(path: Path, paths: list[str], embeddings: np.ndarray, parts: tuple[int, int]) -> None:
