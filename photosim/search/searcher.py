@@ -251,15 +251,13 @@ class Searcher:
     def _measure(self, graph: Graph, ids: Ids, matrix: npt.NDArray[np.float32]) -> None:
         if not len(ids):
             return
+        sample = np.random.default_rng(1).choice(len(ids), min(_SAMPLE, len(ids)), replace=False)
         parts = self.embedding.parts
-        # A query from outside lies between the photos of the library, and is harder than any of them.
-        pairs = np.random.default_rng(1).integers(len(ids), size=(min(_SAMPLE, len(ids)), 2))
-        sample = [combine([matrix[near], matrix[near], matrix[far]], [], parts) for near, far in pairs]
         queries, exact, measured = [], [], {}
         for focus in FOCI:
             weights = part_weights(parts, focus)
             if weights not in measured:  # with one part every focus is the same
-                weighed = np.stack([weigh(query, parts, focus) for query in sample])
+                weighed = np.stack([weigh(matrix[row], parts, focus) for row in sample])
                 truth = [rank_exactly(ids, matrix, query, min(RECALL_AT, len(ids)))[0] for query in weighed]
                 measured[weights] = (weighed, truth)
             queries.append(measured[weights][0])
