@@ -31,8 +31,10 @@ OPENING_MS = 400
 _log = logging.getLogger(__name__)
 
 
-def start(folders: Folders, photos: Sequence[Path], device: str = "auto") -> int:
+def start(folders: Folders, photos: Sequence[Path], device: str | None = None) -> int:
     """Open the window on a library and run until it is closed; `photos` become the query.
+
+    Without a `device` the one chosen last is used.
 
     Returns the exit status: 0, 1 where the library could not be opened, 130 after Ctrl-C.
     """
@@ -74,7 +76,7 @@ class _Run(QObject):
     unexpected = Signal(str)
     """An error that is a bug: one line for the user."""
 
-    def __init__(self, folders: Folders, photos: Sequence[Path], device: str) -> None:
+    def __init__(self, folders: Folders, photos: Sequence[Path], device: str | None) -> None:
         super().__init__()
         self._photos = photos
         self._library: Library | None = None
@@ -89,7 +91,7 @@ class _Run(QObject):
         self._word.timeout.connect(self._opening.show)
         self._word.start(OPENING_MS)
         self.unexpected.connect(self._say_unexpected)
-        self._tasks.run(lambda: open_library(folders, device), self._opened, self._failed)
+        self._tasks.run(lambda: Library(folders, device), self._opened, self._failed)
 
     def _opened(self, library: Library) -> None:
         self._library = library
@@ -147,17 +149,6 @@ class _Run(QObject):
         if self._library is not None:
             self._library.close()
         return self._status
-
-
-def open_library(folders: Folders, device: str) -> Library:
-    """Open a library on the device asked for, else on the one chosen last.
-
-    Raises LibraryError or ModelError.
-    """
-    library = Library(folders, device)
-    if device == "auto":
-        library.device = library.settings.get("device", "auto")
-    return library
 
 
 def _log_to(path: Path) -> None:

@@ -47,7 +47,8 @@ class QueryRunner(QObject):
         self._library = library
         self._tasks = tasks
         self._task: Task | None = None
-        self._stale = True
+        self._changes = 1  # of the library that were told
+        self._seen = 0  # of these, those that the searcher has surely seen
 
     @property
     def busy(self) -> bool:
@@ -55,13 +56,17 @@ class QueryRunner(QObject):
 
     def library_changed(self) -> None:
         """The next question looks for new photos first."""
-        self._stale = True
+        self._changes += 1
 
     def ask(self, items: tuple[QueryItem, ...], focus: float) -> None:
         self.cancel()
-        refresh, self._stale = self._stale, False
+        changes = self._changes
+        refresh = changes != self._seen
         self._task = self._tasks.run(
-            lambda: answer(self._library, items, focus, refresh), self._deliver, self._fail, pool="query"
+            lambda: answer(self._library, items, focus, refresh),
+            lambda found: self._deliver(found, changes),
+            self._fail,
+            pool="query",
         )
         self.busy_changed.emit(True)
 
@@ -71,14 +76,14 @@ class QueryRunner(QObject):
             self._task = None
             self.busy_changed.emit(False)
 
-    def _deliver(self, found: Answer) -> None:
+    def _deliver(self, found: Answer, changes: int) -> None:
         self._task = None
+        self._seen = changes
         self.busy_changed.emit(False)
         self.answered.emit(found)
 
     def _fail(self, error: Exception) -> None:
         self._task = None
-        self._stale = True
         self.busy_changed.emit(False)
         if not isinstance(error, PhotosimError):
             raise error

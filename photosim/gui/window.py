@@ -62,7 +62,7 @@ SIZE = (1360, 860)
 SIDEBAR_WIDTH, INSPECTOR_WIDTH = 210, 305
 SIZE_STEP = 25
 WATCH_MS = 15_000
-"""How often the window looks whether a folder was plugged in or out."""
+"""How often the window looks whether a folder was plugged in or out, or another program scanned."""
 
 
 class MainWindow(QMainWindow):
@@ -79,6 +79,7 @@ class MainWindow(QMainWindow):
         self._first_snapshot = True
         self._scan_wanted = False
         self._start_items: tuple[QueryItem, ...] = ()
+        self._seen_seq = -1
         self._shut = False
         self.setWindowTitle("photosim")
         self.setAcceptDrops(True)
@@ -102,7 +103,7 @@ class MainWindow(QMainWindow):
         self._restore()
         self._watch = QTimer(self)
         self._watch.setInterval(WATCH_MS)
-        self._watch.timeout.connect(self._check_online)
+        self._watch.timeout.connect(self._look_around)
         self.feed.read()
 
     # What others ask for
@@ -412,12 +413,17 @@ class MainWindow(QMainWindow):
 
         self.tasks.run(use, used, pool="prepare")
 
-    def _check_online(self) -> None:
-        self.tasks.run(self._library.catalog.check_online, self._online_checked, pool="watch")
+    def _look_around(self) -> None:
+        catalog = self._library.catalog
+        self.tasks.run(lambda: (catalog.check_online(), catalog.last_seq()), self._checked, pool="watch")
 
-    def _online_checked(self, changed: bool) -> None:
-        if changed:
+    def _checked(self, found: tuple[bool, int]) -> None:
+        came_or_went, seq = found
+        # Another program's scan writes here too: what it found is shown like our own.
+        if came_or_went or (seq != self._seen_seq and not self.scans.running):
             self.navigator.reload()
+        self._seen_seq = seq
+        if came_or_went:
             self.scans.start()
 
     # Folders

@@ -12,8 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from photosim.gui.views import FAILURES, FOLDER, Browse
 from photosim.gui.window import MainWindow
+from photosim.library import Library
 from photosim.paths import Folders
-from photosim.scan.scanner import ScanProgress
+from photosim.scan.control import ScanControl
+from photosim.scan.scanner import ScanProgress, run_to_end, scan
 from tests.gui.libraries import PHOTOS, folders_in, lay_out_photos
 from tests.gui.windows import WAIT, OpenWindow, drop, mime, names, settle
 
@@ -220,7 +222,7 @@ def test_an_unplugged_folder_says_so_and_its_photos_are_still_found(
     qtbot.waitUntil(lambda: window.feed.snapshot.counts.photos == PHOTOS, timeout=WAIT)
     settle(window, qtbot)
     own_photos.rename(tmp_path / "unplugged")
-    window._check_online()
+    window._look_around()
     qtbot.waitUntil(lambda: window.feed.snapshot.counts.offline == PHOTOS, timeout=WAIT)
     settle(window, qtbot)
     assert window.sidebar.folder_row(str(own_photos)).note == "unplugged"
@@ -236,12 +238,30 @@ def test_the_device_chosen_is_kept_and_used_next(
     photos: Path,
     qtbot: QtBot,
 ) -> None:
-    from photosim.app import open_library
-
     window.scan_bar.device_actions["cpu"].trigger()
     settle(window, qtbot)
     assert window._library.device == "cpu"
     with qtbot.waitSignal(window.results_shown, timeout=WAIT):
         window.show_query([photos / "things" / "coins.png"])
-    with open_library(library_folders, "auto") as again:
+    with Library(library_folders) as again:
         assert again.device == "cpu"
+
+
+def test_what_another_program_adds_appears_in_the_window(
+    window: MainWindow,
+    library_folders: Folders,
+    sample_photos: list[Path],
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    window._look_around()
+    settle(window, qtbot)
+    more = tmp_path / "more"
+    more.mkdir()
+    shutil.copy(next(path for path in sample_photos if path.name == "grass.png"), more)
+    with Library(library_folders) as beside:
+        beside.catalog.add_folder(more)
+        run_to_end(scan(beside, ScanControl()))
+    window._look_around()
+    qtbot.waitUntil(lambda: "grass.png" in names(window), timeout=WAIT)
+    settle(window, qtbot)
