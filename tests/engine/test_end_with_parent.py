@@ -33,9 +33,19 @@ def parent(python: str, worker: str, work: str) -> Iterator[tuple[subprocess.Pop
 
 
 @pytest.mark.parametrize("worker", ["scan", "interactive"])
-@pytest.mark.parametrize("work", ["idle", "busy"])
-def test_a_worker_ends_when_its_parent_is_killed(python: str, worker: str, work: str) -> None:
-    with parent(python, worker, work) as (program, process):
+def test_a_worker_leaves_ctrl_c_to_its_parent_and_ends_when_that_is_killed(python: str, worker: str) -> None:
+    with parent(python, worker, "idle") as (program, process):
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(psutil.TimeoutExpired):
+            process.wait(timeout=0.5)
+        program.kill()
+        program.wait()
+        process.wait(timeout=3)
+
+
+@pytest.mark.parametrize("worker", ["scan", "interactive"])
+def test_a_worker_ends_when_its_parent_is_killed_while_it_decodes(python: str, worker: str) -> None:
+    with parent(python, worker, "busy") as (program, process):
         program.kill()
         program.wait()
         process.wait(timeout=3)
@@ -51,14 +61,3 @@ def test_a_worker_ends_after_its_parent_even_inside_a_decoder_that_holds_everyth
         program.kill()
         program.wait()
         process.wait(timeout=100)
-
-
-@pytest.mark.parametrize("worker", ["scan", "interactive"])
-def test_ctrl_c_is_the_parents_to_decide(python: str, worker: str) -> None:
-    with parent(python, worker, "idle") as (program, process):
-        process.send_signal(signal.SIGINT)
-        with pytest.raises(psutil.TimeoutExpired):
-            process.wait(timeout=0.5)
-        program.kill()
-        program.wait()
-        process.wait(timeout=3)

@@ -91,7 +91,7 @@ def test_a_worker_killed_from_outside_blames_no_file_and_reads_none_twice(
     setup: WorkerSetup, tmp_path: Path
 ) -> None:
     paths = make_photos(tmp_path, 40)
-    for path in paths[::4]:
+    for path in paths[::8]:
         mark(path, readers.SLOW)
     counted: Counter[int] = Counter()
     with running(setup) as engine:
