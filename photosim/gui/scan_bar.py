@@ -21,6 +21,7 @@ from photosim.gui.style import set_role, theme
 from photosim.scan.scanner import ScanProgress, ScanSummary
 
 MESSAGE_MS = 12_000
+ERROR_MS = 45_000
 DEVICES = ("auto", "cpu", "gpu")
 
 
@@ -57,7 +58,6 @@ class ScanBar(QWidget):
         self._message = _Message()
         self._message_timer = QTimer(self)
         self._message_timer.setSingleShot(True)
-        self._message_timer.setInterval(MESSAGE_MS)
         self._message_timer.timeout.connect(self.clear_message)
         self.failures_button = _link("", self.tr("Show which photos could not be read, and why"))
         self.failures_button.clicked.connect(self.failures_requested)
@@ -181,12 +181,9 @@ class ScanBar(QWidget):
     # Messages
 
     def say(self, text: str, error: bool = False) -> None:
-        """A line for the user, for a while; an error stays until the next line or a click."""
+        """A line for the user, for a while, an error for longer; a click takes it away."""
         self._message.set_line(text, error)
-        if error:
-            self._message_timer.stop()
-        else:
-            self._message_timer.start()
+        self._message_timer.start(ERROR_MS if error else MESSAGE_MS)
 
     def clear_message(self) -> None:
         self._message_timer.stop()

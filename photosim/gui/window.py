@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QStandardPaths, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -16,53 +16,32 @@ from PySide6.QtGui import (
     QMouseEvent,
 )
 from PySide6.QtWidgets import (
-    QFileDialog,
-    QLabel,
     QMainWindow,
-    QMenu,
-    QPushButton,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
-from photosim.catalog.records import Folder
 from photosim.gui import views
 from photosim.gui.catalog_feed import CatalogFeed, Snapshot
 from photosim.gui.clipboard import read_clipboard
 from photosim.gui.drop import Drop, read_drop
-from photosim.gui.failures_view import FailuresView
-from photosim.gui.full_view import FullView
+from photosim.gui.file_choice import choose_folder, choose_photos, pictures_folder
 from photosim.gui.grid import DEFAULT_PHOTO_SIZE, PHOTO_SIZES, PhotoGrid
-from photosim.gui.grid_header import GridHeader, NoticeBar
-from photosim.gui.inspector import Inspector
-from photosim.gui.invitation import Invitation
+from photosim.gui.library_keeper import LibraryKeeper
 from photosim.gui.navigator import Navigator
 from photosim.gui.photo_actions import PhotoActions
 from photosim.gui.photo_list import NEWEST, SORTS
 from photosim.gui.previews import ThumbnailMender
-from photosim.gui.query_bar import QueryBar
 from photosim.gui.query_runner import QueryRunner
-from photosim.gui.scan_bar import ScanBar
 from photosim.gui.scan_controller import ScanController
-from photosim.gui.sidebar import Sidebar
-from photosim.gui.style import set_role
 from photosim.gui.tasks import TaskRunner
 from photosim.gui.thumbnail_loader import ThumbnailLoader
 from photosim.gui.viewing import Viewing
 from photosim.gui.views import FAILURES, Browse, QueryItem, Similar, View
 from photosim.gui.window_actions import ShortcutsPage, WindowActions, show_about
-from photosim.imaging.formats import PHOTO_SUFFIXES
+from photosim.gui.window_layout import SIZE, WindowLayout
 from photosim.library import Library
-from photosim.model.device import DeviceInfo, choose, find_devices
-from photosim.scan.scanner import ScanProgress, ScanSummary
 
-SIZE = (1360, 860)
-SIDEBAR_WIDTH, INSPECTOR_WIDTH = 210, 305
 SIZE_STEP = 25
-WATCH_MS = 15_000
-"""How often the window looks whether a folder was plugged in or out, or another program scanned."""
 
 
 class MainWindow(QMainWindow):
@@ -77,9 +56,7 @@ class MainWindow(QMainWindow):
         self._library = library
         self._settings = library.settings
         self._first_snapshot = True
-        self._scan_wanted = False
         self._start_items: tuple[QueryItem, ...] = ()
-        self._seen_seq = -1
         self._shut = False
         self.setWindowTitle("photosim")
         self.setAcceptDrops(True)
@@ -90,7 +67,12 @@ class MainWindow(QMainWindow):
         self.feed = CatalogFeed(library.catalog, self.tasks, self)
         self.runner = QueryRunner(library, self.tasks, self)
         self.scans = ScanController(library, self)
-        self._make_widgets()
+        self._parts = parts = WindowLayout(PhotoGrid(self.loader))
+        self.setCentralWidget(parts)
+        self.bar, self.sidebar, self.header, self.grid = parts.bar, parts.sidebar, parts.header, parts.grid
+        self.notice, self.failures, self.inspector = parts.notice, parts.failures, parts.inspector
+        self.scan_bar, self.full_view, self.invitation = parts.scan_bar, parts.full_view, parts.invitation
+        self.splitter = parts.splitter
         self.navigator = Navigator(
             library, self.tasks, self.feed, self.runner, self.grid, self.header, self.bar, self
         )
@@ -98,12 +80,20 @@ class MainWindow(QMainWindow):
         self.viewing = Viewing(
             library, self.tasks, self.navigator, self.grid, self.inspector, self.full_view, self
         )
+        self.keeper = LibraryKeeper(
+            library,
+            self.tasks,
+            self.feed,
+            self.scans,
+            self.navigator,
+            self.photo_actions,
+            self.scan_bar,
+            self.notice,
+            self,
+        )
         self._make_actions()
         self._connect()
         self._restore()
-        self._watch = QTimer(self)
-        self._watch.setInterval(WATCH_MS)
-        self._watch.timeout.connect(self._look_around)
         self.feed.read()
 
     # What others ask for
@@ -118,7 +108,7 @@ class MainWindow(QMainWindow):
 
     def add_folders(self, paths: Sequence[Path]) -> None:
         """Add folders to the library and scan them."""
-        self.tasks.run(lambda: self._add_in_task(paths), self._folders_added, pool="folders")
+        self.keeper.add_folders(paths)
 
     def say(self, text: str, error: bool = False) -> None:
         self.scan_bar.say(text, error)
@@ -126,85 +116,13 @@ class MainWindow(QMainWindow):
 
     # Parts
 
-    def _make_widgets(self) -> None:
-        self.bar = QueryBar()
-        self.sidebar = Sidebar()
-        self.header = GridHeader()
-        self.notice = NoticeBar()
-        self.grid = PhotoGrid(self.loader)
-        self.failures = FailuresView()
-        self.inspector = Inspector()
-        self.scan_bar = ScanBar()
-        self.invitation = Invitation()
-        grid_page = QWidget()
-        column = QVBoxLayout(grid_page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.header)
-        column.addWidget(self.grid, 1)
-        self._grid_page = grid_page
-        self._empty_page = self._make_empty_page()
-        self._places = QStackedWidget()
-        for page in (grid_page, self.failures, self._empty_page):
-            self._places.addWidget(page)
-        middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.notice)
-        column.addWidget(self._places, 1)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
-        for widget in (self.sidebar, middle, self.inspector):
-            self.splitter.addWidget(widget)
-        self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([SIDEBAR_WIDTH, SIZE[0] - SIDEBAR_WIDTH - INSPECTOR_WIDTH, INSPECTOR_WIDTH])
-        self._main_page = QWidget()
-        column = QVBoxLayout(self._main_page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.bar)
-        column.addWidget(self.splitter, 1)
-        self._blank_page = QWidget()
-        self._pages = QStackedWidget()
-        for page in (self._blank_page, self.invitation, self._main_page):
-            self._pages.addWidget(page)
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._pages, 1)
-        column.addWidget(self.scan_bar)
-        self.setCentralWidget(centre)
-        self.full_view = FullView(centre)
-        self.scan_bar.hide()
-
-    def _make_empty_page(self) -> QWidget:
-        page = QWidget()
-        title = QLabel(self.tr("The library is empty"))
-        set_role(title, "headline")
-        text = QLabel(self.tr("Choose a folder of photos, and those like yours appear here."))
-        set_role(text, "muted")
-        text.setWordWrap(True)
-        button = QPushButton(self.tr("Choose a folder of photos…"))
-        set_role(button, "primary")
-        button.clicked.connect(self._choose_folder)
-        column = QVBoxLayout(page)
-        column.addStretch(1)
-        for widget in (title, text, button):
-            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
-            column.addSpacing(10)
-        column.addStretch(1)
-        return page
-
     def _make_actions(self) -> None:
         made = WindowActions(self, self.bar.menu_button)
         self.menus = made
         file = made.menu(self.tr("&File"))
         made.add(file, "open", self.tr("&Open photo…"), ["Ctrl+O"], self._choose_photos)
         made.add(file, "add_folder", self.tr("&Add folder…"), ["Ctrl+Shift+O"], self._choose_folder)
-        made.add(file, "scan", self.tr("&Scan again"), ["F5"], self._scan_again)
+        made.add(file, "scan", self.tr("&Scan again"), ["F5"], self.keeper.scan_again)
         file.addSeparator()
         made.add(file, "quit", self.tr("&Quit"), ["Ctrl+Q"], self.close)
         edit = made.menu(self.tr("&Edit"))
@@ -236,7 +154,7 @@ class MainWindow(QMainWindow):
             made.actions[name].setEnabled(False)
 
     def _connect(self) -> None:
-        navigator, bar, scan_bar, scans = self.navigator, self.bar, self.scan_bar, self.scans
+        navigator, bar = self.navigator, self.bar
         self.tasks.failed.connect(self._fail)
         self.loader.failed.connect(self._fail)
         self.loader.missing.connect(self.mender.mend)
@@ -251,10 +169,10 @@ class MainWindow(QMainWindow):
         bar.strip.removed.connect(navigator.remove)
         bar.strip.toggled.connect(navigator.toggle)
         bar.strip.add_requested.connect(self._choose_more_photos)
-        bar.focus_changed.connect(self._focus_changed)
+        bar.focus_changed.connect(navigator.set_focus)
         bar.cut_changed.connect(navigator.set_cut)
-        bar.photo_size_changed.connect(self._photo_size_changed)
-        self.header.sort_changed.connect(self._sort_changed)
+        bar.photo_size_changed.connect(self.grid.set_photo_size)
+        self.header.sort_changed.connect(navigator.set_sort)
         self.header.filter_changed.connect(navigator.set_filter)
         self.grid.drag_paths = self.photo_actions.files
         self.grid.query_requested.connect(self.photo_actions.find)
@@ -262,25 +180,18 @@ class MainWindow(QMainWindow):
         self.grid.viewport().installEventFilter(self)
         self.sidebar.chosen.connect(navigator.go)
         self.sidebar.add_folder_requested.connect(self._choose_folder)
-        self.sidebar.folder_menu_requested.connect(self._folder_menu)
+        self.sidebar.folder_menu_requested.connect(self.keeper.folder_menu)
         self.photo_actions.follow(self.inspector)
         self.photo_actions.said.connect(self.say)
         self.photo_actions.failed.connect(self._fail)
-        self.failures.retry_requested.connect(self._retry_failed)
+        self.failures.retry_requested.connect(self.keeper.retry_failed)
         self.failures.show_in_folder.connect(self.photo_actions.show_path)
         self.invitation.choose_folder.connect(self._choose_folder)
-        self.invitation.use_pictures_folder.connect(self._use_pictures_folder)
-        scan_bar.pause_requested.connect(scans.pause)
-        scan_bar.resume_requested.connect(scans.resume)
-        scan_bar.cancel_requested.connect(scans.cancel)
-        scan_bar.failures_requested.connect(self._show_failures)
-        scan_bar.device_chosen.connect(self._device_chosen)
-        scans.progressed.connect(self._scan_progressed)
-        scans.photos_found.connect(self._photos_found)
-        scans.finished.connect(self._scan_finished)
-        scans.failed.connect(self._fail)
-        scans.other_scan.connect(self.say)
-        scans.running_changed.connect(navigator.set_scanning)
+        self.invitation.use_pictures_folder.connect(lambda: self.add_folders([pictures_folder()]))
+        self._parts.choose_folder.connect(self._choose_folder)
+        self.scan_bar.failures_requested.connect(self._show_failures)
+        self.scans.failed.connect(self._fail)
+        self.keeper.said.connect(self.say)
 
     # Kept over restarts
 
@@ -316,9 +227,7 @@ class MainWindow(QMainWindow):
         )
         # A library that had something to show last time has its places at once, photos follow.
         if settings.get("view", {}):
-            self._pages.setCurrentWidget(self._main_page)
-            self.grid.setFocus()
-            self.scan_bar.show()
+            self._parts.show_main()
 
     def _save(self) -> None:
         settings = self._settings
@@ -352,163 +261,30 @@ class MainWindow(QMainWindow):
             self.navigator.go(views.from_json(self._settings.get("view", {})))
         self._choose_page()
         # With the first photos on their way, the rest of the start follows.
-        self.tasks.run(self._prepare, self._prepared, pool="prepare")
-        if snapshot.folders:
-            self.scans.start()
-        self._watch.start()
+        self.keeper.start(has_folders=bool(snapshot.folders))
 
     def _choose_page(self) -> None:
         """The invitation while there is nothing else to show."""
         snapshot = self.feed.snapshot
         if snapshot is None:
             return
-        empty = not snapshot.folders and self.navigator.query is None
-        page = self.invitation if empty else self._main_page
-        if self._pages.currentWidget() is not page:
-            self._pages.setCurrentWidget(page)
-            (self.invitation if empty else self.grid).setFocus()
-        self.scan_bar.setVisible(not empty or bool(self.scan_bar.message))
         view = self.navigator.view
+        if not snapshot.folders and self.navigator.query is None:
+            self._parts.show_invitation()
+            self.scan_bar.setVisible(bool(self.scan_bar.message))
+            return
+        self._parts.show_main()
         if isinstance(view, Browse) and view.place == FAILURES:
-            self._places.setCurrentWidget(self.failures)
+            self._parts.show_failures()
         elif not snapshot.folders:
-            self._places.setCurrentWidget(self._empty_page)
+            self._parts.show_empty()
         else:
-            self._places.setCurrentWidget(self._grid_page)
+            self._parts.show_grid()
             if view is None:
                 self.navigator.go(Browse())
 
-    def _prepare(self) -> DeviceInfo:
-        """Make the first query fast: embeddings in memory, the worker started."""
-        device = choose(self._library.device)
-        self._library.searcher.refresh()
-        self._library.worker.warm()
-        return device
-
-    def _prepared(self, device: DeviceInfo) -> None:
-        ready = self._library.worker.ready
-        if ready is None:
-            self.scan_bar.set_device(device.name, device.note)
-        else:
-            self.scan_bar.set_device(ready.device, ready.note)
-        self.tasks.run(find_devices, self._devices_found, pool="prepare")
-
-    def _devices_found(self, devices: list[DeviceInfo]) -> None:
-        device = self._library.device
-        gpu = any(found.kind != "cpu" for found in devices)
-        self.scan_bar.set_device_choice("gpu" if device in ("cuda", "mps") else device, gpu)
-
-    def _device_chosen(self, choice: str) -> None:
-        def use() -> tuple[str, DeviceInfo]:
-            kinds = [found.kind for found in find_devices()]
-            device = kinds[0] if choice == "gpu" else choice
-            self._library.use_device(device)
-            return device, choose(device)
-
-        def used(result: tuple[str, DeviceInfo]) -> None:
-            device, info = result
-            self._settings.set("device", device)
-            self.scan_bar.set_device(info.name, info.note)
-            self.say(self.tr("The next scan and the next query run on: {name}").format(name=info.name))
-
-        self.tasks.run(use, used, pool="prepare")
-
-    def _look_around(self) -> None:
-        catalog = self._library.catalog
-        self.tasks.run(lambda: (catalog.check_online(), catalog.last_seq()), self._checked, pool="watch")
-
-    def _checked(self, found: tuple[bool, int]) -> None:
-        came_or_went, seq = found
-        # Another program's scan writes here too: what it found is shown like our own.
-        if came_or_went or (seq != self._seen_seq and not self.scans.running):
-            self.navigator.reload()
-        self._seen_seq = seq
-        if came_or_went:
-            self.scans.start()
-
-    # Folders
-
     def _choose_folder(self) -> None:
-        self._choose(QFileDialog.FileMode.Directory, self.tr("Choose a folder of photos"), self.add_folders)
-
-    def _use_pictures_folder(self) -> None:
-        self.add_folders([Path(_pictures_folder())])
-
-    def _add_in_task(self, paths: Sequence[Path]) -> list[Folder]:
-        return [self._library.catalog.add_folder(path) for path in paths]
-
-    def _folders_added(self, folders: list[Folder]) -> None:
-        self._scan_wanted = True
-        self.scan_bar.clear_message()
-        self.navigator.reload()
-        self.scans.start()
-
-    def _ask_to_add(self, folders: tuple[Path, ...]) -> None:
-        names = ", ".join(folder.name or str(folder) for folder in folders[:3])
-        if len(folders) > 3:
-            names = self.tr("{names} and {count} more").format(names=names, count=len(folders) - 3)
-        if self._pages.currentWidget() is not self._main_page:
-            self.add_folders(folders)  # the invitation asked for it
-            return
-        self.notice.ask(
-            self.tr("Add {names} to the library? The photos stay where they are.").format(names=names),
-            self.tr("Add"),
-            self.tr("Not now"),
-            lambda: self.add_folders(folders),
-        )
-
-    def _folder_menu(self, path: str, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.addAction(self.tr("Scan again"), self._scan_again)
-        menu.addAction(self.tr("Show in folder"), lambda: self.photo_actions.show_path(path))
-        menu.addSeparator()
-        menu.addAction(self.tr("Remove from the library…"), lambda: self._ask_to_remove(path))
-        menu.popup(at)
-
-    def _ask_to_remove(self, path: str) -> None:
-        self.notice.ask(
-            self.tr("Remove {path} from the library? The photos on disk stay untouched.").format(path=path),
-            self.tr("Remove"),
-            self.tr("Keep"),
-            lambda: self._remove_folder(path),
-        )
-
-    def _remove_folder(self, path: str) -> None:
-        def removed(count: int) -> None:
-            self.say(self.tr("Removed {path}, {count} photos; nothing was deleted on disk").format(
-                path=path, count=self.locale().toString(count)
-            ))
-            view = self.navigator.view
-            if isinstance(view, Browse) and view.folder == path:
-                self.navigator.go(Browse())
-            self.navigator.reload()
-
-        self.tasks.run(lambda: self._library.remove_folder(path), removed, pool="folders")
-
-    # Scans
-
-    def _scan_again(self) -> None:
-        self._scan_wanted = True
-        self.scans.start()
-
-    def _retry_failed(self) -> None:
-        self._scan_wanted = True
-        self.scans.retry_failed()
-
-    def _scan_progressed(self, progress: ScanProgress) -> None:
-        self.scan_bar.show_progress(progress, self._scan_wanted)
-        if progress.failed:
-            self.feed.read_soon()
-
-    def _photos_found(self, ids: list[int]) -> None:
-        self.navigator.add_found(ids)
-        self.feed.read_soon()
-
-    def _scan_finished(self, summary: ScanSummary | None) -> None:
-        self._scan_wanted = False
-        self.scan_bar.scan_ended(summary)
-        self.navigator.reload()
+        choose_folder(self, self._settings, self.add_folders)
 
     # Queries
 
@@ -520,8 +296,10 @@ class MainWindow(QMainWindow):
         """A drop or a paste: photos become the query, folders are offered to the library."""
         if drop.refused:
             self._fail(drop.refused)
-        if drop.folders:
-            self._ask_to_add(drop.folders)
+        if drop.folders and self._parts.inviting:
+            self.add_folders(drop.folders)  # it was asked for
+        elif drop.folders:
+            self.keeper.ask_to_add(drop.folders)
         items = views.from_files(list(drop.files))
         if drop.image is not None:
             items = (*items, QueryItem(image=drop.image))
@@ -537,37 +315,15 @@ class MainWindow(QMainWindow):
         self._take(read_clipboard(), add=False)
 
     def _choose_photos(self) -> None:
-        self._choose(QFileDialog.FileMode.ExistingFiles, self.tr("Open photos"), self.show_query)
+        choose_photos(self, self._settings, self.tr("Open photos"), self.show_query)
 
     def _choose_more_photos(self) -> None:
-        self._choose(
-            QFileDialog.FileMode.ExistingFiles,
+        choose_photos(
+            self,
+            self._settings,
             self.tr("Add photos to the query"),
             lambda paths: self._take(Drop(files=tuple(paths)), add=True),
         )
-
-    def _choose(self, mode: QFileDialog.FileMode, title: str, then: Callable[[list[Path]], object]) -> None:
-        """The system's file dialog; it blocks nothing while it is open."""
-        dialog = QFileDialog(self, title)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(mode)
-        last = self._settings.get("last_folder", "")
-        dialog.setDirectory(last if Path(last).is_dir() else _pictures_folder())
-        if mode == QFileDialog.FileMode.Directory:
-            dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        else:
-            patterns = " ".join(f"*{suffix}" for suffix in sorted(PHOTO_SUFFIXES))
-            dialog.setNameFilters([self.tr("Photos ({patterns})").format(patterns=patterns), "* (*)"])
-
-        def chosen(names: list[str]) -> None:
-            self._settings.set("last_folder", str(Path(names[0]).parent))
-            then([Path(name) for name in names])
-
-        dialog.filesSelected.connect(chosen)
-        dialog.open()
-
-    def _focus_changed(self, focus: float) -> None:
-        self.navigator.set_focus(focus)
 
     def _selected(self) -> list[int]:
         current = self.grid.current_id()
@@ -583,7 +339,7 @@ class MainWindow(QMainWindow):
         self.photo_actions.less(self._selected())
 
     def _copy(self) -> None:
-        if self._places.currentWidget() is self.failures:
+        if self.failures.isVisible():
             self.failures.copy_list()
         else:
             self.photo_actions.copy(self._selected())
@@ -630,12 +386,6 @@ class MainWindow(QMainWindow):
         ):
             self.menus.actions[name].setEnabled(possible)
             button.setEnabled(possible)
-
-    def _sort_changed(self, sort: str) -> None:
-        self.navigator.set_sort(sort)
-
-    def _photo_size_changed(self, pixels: int) -> None:
-        self.grid.set_photo_size(pixels)
 
     def _resize(self, steps: int) -> None:
         size = self.grid.photo_size + steps * SIZE_STEP
@@ -751,7 +501,7 @@ class MainWindow(QMainWindow):
         self._shut = True
         self._save()
         self.hide()
-        self._watch.stop()
+        self.keeper.close()
         self.feed.close()
         self.viewing.close()
         self.scans.close()
@@ -759,10 +509,6 @@ class MainWindow(QMainWindow):
         self.loader.close()
         self.tasks.close()
         self.closed.emit()
-
-
-def _pictures_folder() -> str:
-    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
 
 
 def _text_of(data: QByteArray) -> str:
