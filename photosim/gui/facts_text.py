@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt
+from PySide6.QtCore import QCoreApplication, QDate, QDateTime, QLocale, Qt, QTime
 
 if TYPE_CHECKING:
     from photosim.imaging.facts import Facts
@@ -23,8 +23,10 @@ def taken_text(taken: str, locale: QLocale) -> str:
         moment = datetime.fromisoformat(taken)
     except ValueError:
         return taken
-    day = locale.toString(QDateTime(moment).date(), _long_date_without_weekday(locale))
-    time = locale.toString(QDateTime(moment).time(), locale.timeFormat(QLocale.FormatType.ShortFormat))
+    date = QDate(moment.year, moment.month, moment.day)
+    day = locale.toString(date, _long_date_without_weekday(locale))
+    clock = QTime(moment.hour, moment.minute, moment.second)
+    time = locale.toString(clock, locale.timeFormat(QLocale.FormatType.ShortFormat))
     return f"{day}, {time}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QByteArray, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -44,7 +44,7 @@ def dropped(qtbot: QtBot, mime: QMimeData) -> Drop:
     receiver = Receiver()
     qtbot.addWidget(receiver)
     copy, left, plain = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPointF(5, 5), copy, mime, left, plain)
+    enter = QDragEnterEvent(QPoint(5, 5), copy, mime, left, plain)
     QApplication.sendEvent(receiver, enter)
     assert enter.isAccepted()
     QApplication.sendEvent(receiver, QDropEvent(QPointF(5, 5), copy, mime, left, plain))

@@ -70,10 +70,10 @@ def test_a_drop_on_any_part_of_it_reaches_the_window(qtbot: QtBot) -> None:
 
     for part in invitation.findChildren(QWidget):
         assert not part.acceptDrops()
-        where = QPointF(part.mapTo(window, part.rect().center()))
+        where = part.mapTo(window, part.rect().center())
         handle = window.windowHandle()
         QApplication.sendEvent(handle, QDragEnterEvent(where, copy, mime, left, plain))
-        QApplication.sendEvent(handle, QDropEvent(where, copy, mime, left, plain))
+        QApplication.sendEvent(handle, QDropEvent(QPointF(where), copy, mime, left, plain))
     assert window.drops == len(invitation.findChildren(QWidget))
 
 
