@@ -30,17 +30,25 @@ class Embedding:
         The features are brought to unit norm first. A photo without any feature has no direction, and
         gets the embedding of the origin.
         """
-        rows = unit(features.astype(np.float32))
-        embeddings: Floats = rows @ self._weight + self._bias
+        rows = features.astype(np.float32)
+        # The norm divides the few columns after the product, not the many before it.
+        embeddings: Floats = rows @ self._weight
+        embeddings /= np.maximum(_norms(rows), np.float32(1e-12))
+        embeddings += self._bias
         kind = self.parts[0]
         return np.concatenate((unit(embeddings[:, :kind]), unit(embeddings[:, kind:])), axis=1)
 
 
 def unit(rows: Floats) -> Floats:
     """The rows divided by their Euclidean norms; a row of zeros stays."""
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
-    result: Floats = rows / np.maximum(norms, np.float32(1e-12))
+    result: Floats = np.divide(rows, np.maximum(_norms(rows), np.float32(1e-12)))
     return result
+
+
+def _norms(rows: Floats) -> Floats:
+    """Euclidean norms of rows [N, D] as a column [N, 1]."""
+    norms: Floats = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    return norms
 
 
 def part_weights(parts: tuple[int, int], focus: float) -> tuple[float, float]:
