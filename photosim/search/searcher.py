@@ -123,11 +123,11 @@ class Searcher:
         """
         self.refresh()
         ids, matrix, _ = self._current()
-        graph = self._load_graph()
         seq = self._vectors.seq if self._vectors else 0
-        if graph is not None and graph.card.seq >= seq:  # greater where the last ones have been forgotten
-            self._graph = graph
-            return graph.card
+        card = self.graph_card()
+        if card is not None and card.seq >= seq:  # greater where the last ones have been forgotten
+            return card  # loaded by the first search that wants it
+        graph = self._load_graph()
         if graph is None or graph.outgrown:
             graph = Graph.build(self._key, ids, matrix, seq, self._threads)
         else:
@@ -139,8 +139,9 @@ class Searcher:
 
     def graph_card(self) -> GraphCard | None:
         """The card of the graph on disk, where it is sound."""
-        graph = self._load_graph()
-        return None if graph is None else graph.card
+        return Graph.read_card(
+            self._graph_file, self._key, self.embedding.dim, self._catalog.last_seq()
+        )
 
     def shown_vectors(self) -> tuple[Ids, npt.NDArray[np.float32]]:
         """Ids int64 [N] and embeddings float32 [N, D] of the photos of the library."""
