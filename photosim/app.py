@@ -25,6 +25,9 @@ from photosim.library import Library
 from photosim.paths import Folders
 
 LOG_BYTES = 1 << 20
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the window waiting for Python's lock. The default, five times as much, adds up
+to frames dropped: every NumPy call of the window's gives the lock away."""
 OPENING_MS = 400
 """A library that opens within this time needs no word about it."""
 
@@ -39,6 +42,7 @@ def start(folders: Folders, photos: Sequence[Path], device: str | None = None) -
     Returns the exit status: 0, 1 where the library could not be opened, 130 after Ctrl-C.
     """
     folders.create()
+    sys.setswitchinterval(SWITCH_SECONDS)
     _log_to(folders.logs / "photosim.log")
     application = make_application()
     _log.info("photosim %s starts on %s", __version__, folders.data)

@@ -299,7 +299,8 @@ class Navigator(QObject):
         self._listed = (ids, similarity)
         if similarity is not None:
             query = self.query
-            self._bar.set_ranking(np.sort(similarity)[::-1], query.cut if query is not None else None)
+            descending = similarity if self._ranked_sort == BEST else np.sort(similarity)[::-1]
+            self._bar.set_ranking(descending, query.cut if query is not None else None)
             self._show_cut()
             return
         if self._scanning and self._restoring is None and not self._words:
