@@ -333,7 +333,7 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
         return 0
     for result in results:
         marks = "".join(f"  ({mark})" for mark in ("query", "offline") if result[mark])
-        print(f"{result['rank']:4}  {result['similarity']:6.3f}  {result['path']}{marks}")
+        print(f"{result['rank']:4}  {result['similarity']:z6.3f}  {result['path']}{marks}")
     return 0
 
 

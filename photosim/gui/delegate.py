@@ -144,7 +144,7 @@ class PhotoDelegate(QStyledItemDelegate):
         left, right = photo.left() + inset, photo.right() + 1 - inset
         top, bottom = photo.top() + inset, photo.bottom() + 1 - inset
         if cell.similarity is not None:
-            pixmap, _, height = self._badge(f"{cell.similarity:.2f}", False, paper)
+            pixmap, _, height = self._badge(f"{cell.similarity:z.2f}", False, paper)
             painter.drawPixmap(left, bottom - height, pixmap)
         if cell.copies > 1:
             text = f"×{cell.copies}" if narrow else self._copies.format(cell.copies)

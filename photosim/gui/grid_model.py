@@ -185,7 +185,7 @@ class PhotoModel(QAbstractListModel):
             words.append(self.tr("the query"))
         similarity = self.similarity(row)
         if similarity is not None:
-            words.append(self.tr("similarity {0}").format(f"{similarity:.2f}"))
+            words.append(self.tr("similarity {0}").format(f"{similarity:z.2f}"))
         if self.offline(row):
             words.append(self.tr("offline"))
         copies = self.copies(row)

@@ -77,6 +77,7 @@ class Searcher:
         self._shown: Ids = np.empty(0, dtype=np.int64)
         self._graph: Graph | None = None
         self._refreshing = threading.Lock()
+        self._stepping = threading.Lock()
         self._saved_seq = 0
         self._threads = available_cores()
 
@@ -211,17 +212,19 @@ class Searcher:
 
     def _graph_in_step(self) -> Graph | None:
         """The graph with all photos in it, or None where bringing it up to date would take too long."""
-        if self._graph is None:
-            self._graph = self._load_graph()
-        if self._graph is None:
-            return None
-        behind = self._catalog.last_seq() - self._graph.card.seq
-        if behind > _CATCH_UP:
-            return None
-        if behind > 0 or self._state is None:
-            self._top_up(self._graph)
-            self._shown = self._catalog.shown_ids()
-        return self._graph
+        # One at a time: two that add the same photos at once would leave them badly linked.
+        with self._stepping:
+            if self._graph is None:
+                self._graph = self._load_graph()
+            if self._graph is None:
+                return None
+            behind = self._catalog.last_seq() - self._graph.card.seq
+            if behind > _CATCH_UP:
+                return None
+            if behind > 0 or self._state is None:
+                self._top_up(self._graph)
+                self._shown = self._catalog.shown_ids()
+            return self._graph
 
     def _rank_by_graph(self, graph: Graph, query: npt.NDArray[np.float32], k: int, focus: float) -> Ranking:
         ef = graph.card.ef_at(focus)
