@@ -13,9 +13,11 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QKeyEvent,
     QMouseEvent,
 )
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QMainWindow,
     QWidget,
 )
@@ -479,6 +481,14 @@ class MainWindow(QMainWindow):
         if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
             return self._walk_by_mouse(event)
         return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Let Return press the button that has the focus, as Space does; Qt does so in dialogs alone."""
+        button = self.focusWidget()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(button, QAbstractButton):
+            button.animateClick()
+        else:
+            super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if not self._walk_by_mouse(event):

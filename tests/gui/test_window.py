@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QByteArray, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from photosim.gui.views import FOLDER, Browse, Similar
@@ -479,3 +479,12 @@ def test_the_window_answers_while_it_searches(window: MainWindow, photos: Path, 
         find(window, qtbot, photos / "space" / name)
     timer.stop()
     assert np.max(late) < 0.2
+
+
+def test_return_presses_a_button_as_space_does(window: MainWindow, qtbot: QtBot) -> None:
+    window.grid.setCurrentIndex(window.grid.model().index(0, 0))
+    settle(window, qtbot)
+    button = next(b for b in window.inspector.findChildren(QPushButton) if b.text() == "Find similar")
+    button.setFocus()
+    with qtbot.waitSignal(window.results_shown, timeout=WAIT):
+        qtbot.keyClick(button, Qt.Key.Key_Return)
