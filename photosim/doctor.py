@@ -121,5 +121,5 @@ def _index(library: Library) -> Check:
     )
     detail = f"{card.count} vectors of {card.dim}, M {card.m}; recall@{RECALL_AT} {measured}"
     if min(card.recall) < RECALL_TARGET and card.count:
-        return Check("index", False, detail, "use --exact, or run `photosim scan` to measure again")
+        return Check("index", False, detail, "use --exact where every result counts")
     return Check("index", True, detail)

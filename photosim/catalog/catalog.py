@@ -387,6 +387,20 @@ class Catalog:
             features = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float16)
             yield seq, ids, features.reshape(len(rows), -1)
 
+    def count_features(self, trunk: str) -> int:
+        """How many photos have this trunk's features."""
+        with self._database.reading() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM features WHERE trunk = ?", (trunk,)).fetchone()
+        return int(count)
+
+    def ids_with_features(self, trunk: str) -> npt.NDArray[np.int64]:
+        """Ascending ids, int64 [N], of all photos, shown or not, that have this trunk's features."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT photo_id FROM features WHERE trunk = ? ORDER BY photo_id", (trunk,)
+            )
+            return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+
     def last_seq(self) -> int:
         """The number of the last features row ever written; it stays when that row goes."""
         with self._database.reading() as connection:

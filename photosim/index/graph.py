@@ -7,6 +7,7 @@ neighbours; all four are dealt with here, and nothing outside knows of them.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -30,19 +31,24 @@ EF_LADDER = (200, 400, 800, 1600, 3200)
 
 RECALL_TARGET = 0.98
 RECALL_AT = 50
-_FORMAT = 2
+_FORMAT = 3
+_MOST_DEAD = 0.1
+"""The share of forgotten photos from which a graph is built anew rather than searched around them."""
+
 
 
 @dataclass(frozen=True)
 class GraphCard:
     """What stands beside the graph's file. `ef` and `recall` are per focus of FOCI.
 
-    `sha256` is of the file and the rest of the card.
+    `count` photos can be found; `dead` ones are forgotten, but still take room. `sha256` is of the file and
+    the rest of the card.
     """
 
     key: str
     dim: int
     count: int
+    dead: int
     seq: int
     m: int
     ef_construction: int
@@ -78,6 +84,7 @@ class Graph:
             key=key,
             dim=matrix.shape[1],
             count=0,
+            dead=0,
             seq=0,
             m=m,
             ef_construction=ef_construction,
@@ -95,7 +102,7 @@ class Graph:
         if card is None:
             return None
         index = hnswlib.Index(space="ip", dim=dim)
-        index.load_index(str(path), max_elements=_capacity(card.count))
+        index.load_index(str(path), max_elements=_capacity(card.count + card.dead))
         return cls(card, index, threads)
 
     @classmethod
@@ -129,8 +136,13 @@ class Graph:
 
     @property
     def outgrown(self) -> bool:
-        """Whether the library has become so large that the graph needs more effort: build it anew."""
-        return _effort(self._card.count) != (self._card.m, self._card.ef_construction)
+        """Whether the library is no longer the one the graph was made for: build it anew.
+
+        It may have become so large that the graph needs more effort, or lost too many photos.
+        """
+        card = self._card
+        too_many_dead = card.dead > _MOST_DEAD * (card.count + card.dead)
+        return too_many_dead or _effort(card.count) != (card.m, card.ef_construction)
 
     def add(self, ids: Ids, matrix: Matrix, seq: int) -> None:
         """Insert rows, or move those whose ids are there already; `seq` is the last one's."""
@@ -140,7 +152,18 @@ class Graph:
                 self._index.resize_index(_capacity(needed))
             if len(ids):
                 self._index.add_items(matrix, ids, num_threads=self._threads)
-            self._card = replace(self._card, count=self._index.get_current_count(), seq=seq)
+            count = self._index.get_current_count() - self._card.dead
+            self._card = replace(self._card, count=count, seq=seq)
+
+    def keep(self, ids: Ids) -> None:
+        """Forget all photos but these: they are not found any more."""
+        with self._lock:
+            labels = np.array(self._index.get_ids_list(), dtype=np.int64)
+            for label in np.setdiff1d(labels, ids).tolist():
+                with contextlib.suppress(RuntimeError):  # forgotten before
+                    self._index.mark_deleted(label)
+            count = len(np.intersect1d(labels, ids))
+            self._card = replace(self._card, count=count, dead=len(labels) - count)
 
     def search(self, query: npt.NDArray[np.float32], k: int, ef: int) -> tuple[Ids, npt.NDArray[np.float32]]:
         """Up to k neighbours of `query` float32 [D], best first: ids int64, inner products float32.

@@ -53,6 +53,14 @@ class Vectors:
                 self._merge(old, ids, rows)
             self.seq = seq
 
+    def keep(self, ids: Ids) -> None:
+        """Drop all rows but those of these photos."""
+        with self._lock:
+            rows = np.flatnonzero(np.isin(self._ids[: self._count], ids))
+            # New arrays, as in _merge.
+            self._ids, self._matrix = self._ids[rows], self._matrix[rows]
+            self._count = len(rows)
+
     def _append(self, ids: Ids, rows: Matrix) -> None:
         needed = self._count + len(ids)
         if needed > len(self._ids):

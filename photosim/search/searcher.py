@@ -98,6 +98,8 @@ class Searcher:
                 self._vectors = vectors or Vectors(self.embedding.dim)
             for seq, ids, features in self._catalog.features_after(self.card.trunk, self._vectors.seq):
                 self._vectors.extend(ids, self.embedding(features), seq)
+            if len(self._vectors) != self._catalog.count_features(self.card.trunk):
+                self._vectors.keep(self._catalog.ids_with_features(self.card.trunk))
             self._shown = self._catalog.shown_ids()
             ids, matrix = self._vectors.snapshot()
             rows = None
@@ -126,9 +128,12 @@ class Searcher:
         ids, matrix, _ = self._current()
         seq = self._vectors.seq if self._vectors else 0
         card = self.graph_card()
-        if card is not None and card.seq >= seq:  # greater where the last ones have been forgotten
+        # The sequence is greater where the last ones have been forgotten.
+        if card is not None and card.seq >= seq and card.count == len(ids):
             return card  # loaded by the first search that wants it
         graph = self._load_graph()
+        if graph is not None:
+            graph.keep(ids)
         if graph is None or graph.outgrown:
             graph = Graph.build(self._key, ids, matrix, seq, self._threads)
         else:

@@ -278,30 +278,46 @@ def test_the_cache_of_embeddings_is_used_and_brought_up_to_date(
     assert np.array_equal(damaged.shown_vectors()[1], again.shown_vectors()[1])
 
 
-def test_removing_the_photos_added_last_costs_neither_cache_nor_graph(
+def test_removing_the_photos_added_last_costs_no_cache_and_no_new_graph(
     catalog: Catalog, folders: Folders, folder_id: int, tmp_path: Path
 ) -> None:
     (tmp_path / "more").mkdir()
     rows = clustered(700, BOTH)
-    store(catalog, folder_id, rows[:600])
+    store(catalog, folder_id, rows[:650])
     more = catalog.add_folder(tmp_path / "more")
-    store(catalog, more.id, rows[600:], "more")
+    gone = store(catalog, more.id, rows[650:], "more")
     first = searcher(catalog, folders, BOTH)
     first.update_graph()
     first.save()
-    written = {
-        path: path.stat().st_mtime_ns for path in (*folders.vectors.iterdir(), *folders.index.iterdir())
-    }
+    written = {path: path.stat().st_mtime_ns for path in folders.vectors.iterdir()}
     catalog.remove_folder(more.path)
 
     again = searcher(catalog, folders, BOTH)
-    assert again.update_graph().count == 700
+    card = again.update_graph()
+    assert (card.count, card.dead) == (650, 50), "built anew for a few"
     again.save()
-    assert len(again) == 600
+    assert len(again) == 650
     assert {path: path.stat().st_mtime_ns for path in written} == written
-    for path in folders.vectors.iterdir():
-        path.unlink()
-    assert searcher(catalog, folders, BOTH).update_graph().count == 700, "nor where the cache was deleted"
+    found = searcher(catalog, folders, BOTH).rank([rows[660]], k=650, exact=False)
+    assert found.method == "graph" and len(found) == 650
+    assert not np.isin(found.ids, gone).any()
+
+
+def test_a_folder_removed_and_added_again_leaves_no_trace_in_the_index(
+    catalog: Catalog, folders: Folders, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    rows = clustered(400, BOTH)
+    for _ in range(3):
+        folder = catalog.add_folder(tmp_path / "photos")
+        store(catalog, folder.id, rows)
+        found = searcher(catalog, folders, BOTH)
+        card = found.update_graph()
+        assert card.count == 400
+        assert card.dead <= 40
+        assert min(card.recall) >= 0.98
+        assert len(found.shown_vectors()[0]) == 400
+        catalog.remove_folder(folder.path)
 
 
 def test_a_new_model_of_the_same_trunk_uses_nothing_of_the_old_ones_caches(
