@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import photosim
-from photosim.errors import PhotosimError, QueryError, ScanRunning
+from photosim.errors import LibraryError, PhotosimError, QueryError, ScanRunning
 from photosim.paths import Folders, library_folders
 
 INTERRUPTED = 130
-_FIRST_ROWS = 20
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -33,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name no terminal can show ends no command
     try:
-        folders = library_folders(None if options.data_dir is None else Path(options.data_dir))
+        folders = library_folders(None if options.data_dir is None else _path(options.data_dir))
         status: int = options.command(options, folders)
         sys.stdout.flush()
         return status
@@ -134,8 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--exact", action="store_true", help="compare with every photo, not by the graph")
     command = add("models", "the models that decide what is similar")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="all models", parents=[everywhere, as_json], allow_abbrev=False)
-    listing.set_defaults(command=_models_list)
+    actions.add_parser("list", help="all models", parents=[everywhere, as_json], allow_abbrev=False)
     command = add("export", "write the library's embeddings to a .csv or .npz file", as_json)
     command.add_argument("file", metavar="FILE")
     command = add("evaluate", "measure a model on folders of photos, the library untouched", as_json)
@@ -168,15 +166,26 @@ def _gui(options: argparse.Namespace, folders: Folders) -> int:
         raise PhotosimError(
             f"the window cannot be opened ({error}): install the system's Qt libraries, see README"
         ) from error
-    return start(folders, [Path(photo) for photo in options.photos], options.device)
+    return start(folders, [_path(photo) for photo in options.photos], options.device)
 
 
 def _add(options: argparse.Namespace, folders: Folders) -> int:
     with _open(options, folders) as library:
+        refused = 0
         for folder in options.folders:
-            added = library.catalog.add_folder(folder)
-            _say(f"{added.path} is in the library")
-        return _scan_and_report(options, library, retry_failed=False, added=True)
+            try:
+                added = library.catalog.add_folder(folder)
+            except LibraryError as error:
+                # One bad name must not keep the others from being scanned.
+                if len(options.folders) == 1:
+                    raise
+                refused += 1
+                _say(str(error))
+            else:
+                _say(f"{added.path} is in the library")
+        if refused == len(options.folders):
+            return 1
+        return _scan_and_report(options, library, retry_failed=False, added=True) or int(refused > 0)
 
 
 def _scan(options: argparse.Namespace, folders: Folders) -> int:
@@ -297,8 +306,8 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
         library.catalog.check_online()
         if library.catalog.counts().photos == 0:
             raise QueryError("the library is empty: add a folder with `photosim add FOLDER`")
-        more = [library.example(Path(photo), region) for photo in options.photos]
-        less = [library.example(Path(photo)) for photo in options.less]
+        more = [library.example(_path(photo), region) for photo in options.photos]
+        less = [library.example(_path(photo)) for photo in options.less]
         searcher = library.searcher
         if options.focus is not None and 0 in library.card.parts:
             _say(f"the model {library.card.version} has one part: the focus changes nothing")
@@ -337,10 +346,6 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
     return 0
 
 
-def _models(options: argparse.Namespace, folders: Folders) -> int:
-    raise PhotosimError("name an action: `photosim models list`")
-
-
 def _models_list(options: argparse.Namespace, folders: Folders) -> int:
     with _open(options, folders) as library:
         models = [
@@ -370,7 +375,7 @@ def _export(options: argparse.Namespace, folders: Folders) -> int:
     from photosim.export import export
 
     with _open(options, folders) as library:
-        photos = export(library, Path(options.file))
+        photos = export(library, _path(options.file))
     if options.json:
         _print_json({"file": options.file, "photos": photos})
     else:
@@ -389,10 +394,10 @@ def _evaluate(options: argparse.Namespace, folders: Folders) -> int:
         card = library.registry.get(options.model) if options.model else library.card
         setup = library.setup_for(card)
         if options.folder is not None:
-            report = measure_classes(setup, card, Path(options.folder), focus, counter.show)
+            report = measure_classes(setup, card, _path(options.folder), focus, counter.show)
         else:
             report = measure_queries(
-                setup, card, Path(options.queries), Path(options.references), focus, counter.show
+                setup, card, _path(options.queries), _path(options.references), focus, counter.show
             )
     for path, reason in report.failures:
         _say(f"{path}: {reason}; left out")
@@ -428,7 +433,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Folders], int]] = {
     "status": _status,
     "failures": _failures,
     "search": _search,
-    "models": _models,
+    "models": _models_list,
     "export": _export,
     "evaluate": _evaluate,
     "doctor": _doctor,
@@ -457,6 +462,13 @@ def _number(
         bounds = f"from {least:g} to {most:g}" if most < math.inf else f"of at least {least:g}"
         raise QueryError(f"{option} {text}: give a number {bounds}")
     return value
+
+
+def _path(text: str) -> Path:
+    """A path of the command line: an empty one, a script's empty variable, would mean the current folder."""
+    if not text:
+        raise QueryError("a path is empty: name a file or a folder")
+    return Path(os.path.expanduser(text))
 
 
 def _region(text: str, photos: Sequence[str]) -> tuple[float, float, float, float]:

@@ -56,9 +56,9 @@ def _versions() -> Check:
 
 
 def _devices(library: Library) -> Iterator[Check]:
-    chosen = choose(library.device)
     names = ", ".join(device.name for device in find_devices())
     try:
+        chosen = choose(library.device)
         runtime = open_runtime(library.card, library.device, library.threads)
     except PhotosimError as error:
         yield Check("device", False, names, str(error))

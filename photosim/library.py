@@ -16,7 +16,7 @@ from photosim.engine.messages import Region, WorkerSetup
 from photosim.errors import QueryError, UnreadablePhoto
 from photosim.imaging.reading import content_hash, read_bytes
 from photosim.model.card import ModelCard
-from photosim.model.device import available_cores
+from photosim.model.device import REQUESTS, available_cores, check_request
 from photosim.model.embedding import load_embedding
 from photosim.model.registry import Registry
 from photosim.paths import Folders, bundled_models
@@ -50,7 +50,10 @@ class Library:
         self.settings = Settings(folders.settings)
         self.registry = Registry(bundled_models(), folders.models)
         self.card: ModelCard = self.registry.default()
-        self.device: str = device or self.settings.get("device", "auto")
+        if device is not None:
+            check_request(device)
+        kept = self.settings.get("device", "auto")
+        self.device: str = device or (kept if kept in REQUESTS else "auto")
         self.threads = threads or available_cores()
         self.catalog = Catalog(folders.catalog)
         try:
@@ -105,6 +108,8 @@ class Library:
         cannot be read or the region is not within it.
         """
         name = "the picture" if isinstance(source, bytes) else str(source)
+        if isinstance(source, Path):
+            source = Path(os.path.abspath(os.path.expanduser(source)))
         if region is not None:
             check_region(region)
         if isinstance(source, Path) and not os.path.lexists(source) and not self._remembers(source):
@@ -127,17 +132,16 @@ class Library:
 
     def _remembers(self, source: Path) -> bool:
         """Whether the library knows a photo of this path, its drive unplugged, say."""
-        return self.catalog.photo_by_path(os.path.abspath(source.expanduser())) is not None
+        return self.catalog.photo_by_path(str(source)) is not None
 
     def _known_photo(self, source: Path | bytes) -> Photo | None:
         """The library's photo with the same content; an unchanged file is not opened."""
         if isinstance(source, bytes):
             return self.catalog.photo_by_hash(content_hash(source))
-        path = os.path.abspath(source.expanduser())
-        photo = self.catalog.photo_by_path(path)
-        if photo is not None and _unchanged(path, photo):
+        photo = self.catalog.photo_by_path(str(source))
+        if photo is not None and _unchanged(str(source), photo):
             return photo
-        return self.catalog.photo_by_hash(content_hash(read_bytes(Path(path))))
+        return self.catalog.photo_by_hash(content_hash(read_bytes(source)))
 
     def remove_folder(self, path: str) -> int:
         """Forget a folder and what is known of its photos; returns how many photos went.

@@ -75,7 +75,7 @@ def library_folders(data_dir: Path | None = None) -> Folders:
     if data_dir is None and os.environ.get(DATA_DIR_VARIABLE):
         data_dir = Path(os.environ[DATA_DIR_VARIABLE])
     if data_dir is not None:
-        root = Path(os.path.abspath(data_dir.expanduser()))
+        root = Path(os.path.abspath(os.path.expanduser(data_dir)))
         return Folders(data=root, cache=root / "cache", logs=root / "logs")
     return Folders(
         data=Path(appdirs.user_data_dir("photosim", appauthor=False)),

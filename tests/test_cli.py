@@ -571,3 +571,53 @@ def a_terminal_of_its_own() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     yield
     assert signal.getsignal(signal.SIGINT) is before
+
+
+# Names that mean nothing
+
+
+@pytest.mark.parametrize("name", ["add", "search", "remove", "export", "evaluate"])
+def test_an_empty_name_is_not_the_current_folder(
+    library: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(quick(capsys, "--data-dir", library, name, ""))
+    assert quick_json(capsys, "--data-dir", library, "status")["photos"] == 12
+
+
+def test_an_empty_data_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(quick(capsys, "--data-dir", "", "status"), "empty")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_home_nobody_has_is_a_file_that_does_not_exist(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(quick(capsys, "--data-dir", library, "search", "~nobody-of-this-name/x.jpg"), "does not exist")
+
+
+def test_an_unknown_device_is_refused_before_anything_is_done(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = tmp_path / "library"
+    refused(quick(capsys, "--data-dir", library, "--device", "abacus", "add", home / "photos"), "abacus")
+    assert quick_json(capsys, "--data-dir", library, "status")["folders"] == []
+
+
+def test_an_unknown_device_in_the_settings_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "settings.json").write_text('{"device": "abacus"}', encoding="utf-8")
+    assert quick_json(capsys, "--data-dir", tmp_path, "status")["device"]
+    checks = quick_json(capsys, "--data-dir", tmp_path, "doctor")["checks"]
+    assert next(check for check in checks if check["name"] == "device")["detail"]
+
+
+def test_a_folder_that_does_not_exist_keeps_no_other_from_being_scanned(tmp_path: Path) -> None:
+    make_photos(tmp_path / "photos", 2)
+    done = photosim(tmp_path / "library", "add", tmp_path / "photos", tmp_path / "missing", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["added"] == 2
+    assert "missing does not exist" in done.stderr

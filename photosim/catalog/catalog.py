@@ -64,6 +64,8 @@ class Catalog:
         folder lies is seen with links resolved, since a scan does not follow them.
         Raises LibraryError where there is no such folder or it cannot be listed.
         """
+        if not os.fspath(path):
+            raise LibraryError("the folder's name is empty: name a folder of photos")
         path = os.path.abspath(os.path.expanduser(path))
         if not _is_text(path):
             raise LibraryError(f"{printable(path)}: the folder's name is not valid UTF-8: rename it")
@@ -390,8 +392,8 @@ class Catalog:
     def count_features(self, trunk: str) -> int:
         """How many photos have this trunk's features."""
         with self._database.reading() as connection:
-            (count,) = connection.execute("SELECT count(*) FROM features WHERE trunk = ?", (trunk,)).fetchone()
-        return int(count)
+            row = connection.execute("SELECT count(*) FROM features WHERE trunk = ?", (trunk,)).fetchone()
+        return int(row[0])
 
     def ids_with_features(self, trunk: str) -> npt.NDArray[np.int64]:
         """Ascending ids, int64 [N], of all photos, shown or not, that have this trunk's features."""

@@ -12,6 +12,7 @@ from typing import Literal
 from photosim.errors import ModelError
 
 Kind = Literal["cpu", "cuda", "mps"]
+REQUESTS = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,18 @@ def find_devices() -> list[DeviceInfo]:
     return found
 
 
+def check_request(requested: str) -> None:
+    """Raise ModelError unless `requested` is a word that `choose` takes; looks at no hardware."""
+    if requested not in REQUESTS:
+        raise ModelError(f"there is no device {requested!r}: use auto, cpu, cuda or mps")
+
+
 def choose(requested: str) -> DeviceInfo:
     """The device for "auto", "cpu", "cuda" or "mps"; the CPU, with a note, for a GPU that is not there.
 
     Raises ModelError for any other word.
     """
-    if requested not in ("auto", "cpu", "cuda", "mps"):
-        raise ModelError(f"there is no device {requested!r}: use auto, cpu, cuda or mps")
+    check_request(requested)
     if requested == "cpu":
         return DeviceInfo("cpu", "CPU")
     devices = find_devices()
