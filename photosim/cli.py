@@ -24,6 +24,7 @@ from photosim.errors import LibraryError, PhotosimError, QueryError, ScanRunning
 from photosim.paths import Folders, library_folders
 
 INTERRUPTED = 130
+_FIRST_FAILURES = 5
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -160,13 +161,18 @@ class _SmokeTest(argparse.Action):
 
 
 def _gui(options: argparse.Namespace, folders: Folders) -> int:
+    photos = [_path(photo) for photo in options.photos]
+    for photo in photos:
+        # Said before the window opens: it may be a mistyped command as well.
+        if not os.path.lexists(photo):
+            raise QueryError(f"{photo} is no photo and no command: `photosim --help` lists the commands")
     try:
         from photosim.app import start
     except ImportError as error:
         raise PhotosimError(
             f"the window cannot be opened ({error}): install the system's Qt libraries, see README"
         ) from error
-    return start(folders, [_path(photo) for photo in options.photos], options.device)
+    return start(folders, photos, options.device)
 
 
 def _add(options: argparse.Namespace, folders: Folders) -> int:
@@ -182,10 +188,17 @@ def _add(options: argparse.Namespace, folders: Folders) -> int:
                 refused += 1
                 _say(str(error))
             else:
-                _say(f"{added.path} is in the library")
+                _say(_in_the_library(folder, added.path))
         if refused == len(options.folders):
             return 1
         return _scan_and_report(options, library, retry_failed=False, added=True) or int(refused > 0)
+
+
+def _in_the_library(asked: str, added: str) -> str:
+    asked = os.path.abspath(os.path.expanduser(asked))
+    if os.path.realpath(asked) == os.path.realpath(added):
+        return f"{added} is in the library"
+    return f"{asked} is in the library, as part of {added}"
 
 
 def _scan(options: argparse.Namespace, folders: Folders) -> int:
@@ -233,8 +246,10 @@ def _scan_and_report(options: argparse.Namespace, library: Any, retry_failed: bo
     elif report:
         print(", ".join(f"{value} {key}" for key, value in report.items() if key != "seconds"), end="")
         print(f" in {report['seconds']:.1f} s")
-        if report["failed"]:
-            print("`photosim failures` says which could not be read, and why")
+        unreadable = library.catalog.counts().failed
+        if unreadable:
+            files = "1 file" if unreadable == 1 else f"{unreadable} files"
+            print(f"{files} of the library cannot be read: `photosim failures` says which, and why")
     return 0
 
 
@@ -299,7 +314,7 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
     k = _number(options.k, "-k", whole=True, least=1)
     focus = None if options.focus is None else _number(options.focus, "--focus", least=0, most=1)
     limit = (
-        math.inf if options.max_distance is None else _number(options.max_distance, "--max-distance", least=0)
+        math.inf if options.max_distance is None else _number(options.max_distance, "--max-distance", 0, 4)
     )
     region = None if options.region is None else _region(options.region, options.photos)
     with _open(options, folders) as library:
@@ -342,6 +357,9 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
         return 0
     for result in results:
         marks = "".join(f"  ({mark})" for mark in ("query", "offline") if result[mark])
+        copies = len(result["paths"]) - 1
+        if copies:
+            marks += f"  (and {copies} identical {'copy' if copies == 1 else 'copies'})"
         print(f"{result['rank']:4}  {result['similarity']:z6.3f}  {result['path']}{marks}")
     return 0
 
@@ -399,8 +417,12 @@ def _evaluate(options: argparse.Namespace, folders: Folders) -> int:
             report = measure_queries(
                 setup, card, _path(options.queries), _path(options.references), focus, counter.show
             )
-    for path, reason in report.failures:
+    for path, reason in report.failures[:_FIRST_FAILURES]:
         _say(f"{path}: {reason}; left out")
+    if len(report.failures) > _FIRST_FAILURES:
+        _say(f"and {len(report.failures) - _FIRST_FAILURES} more files left out")
+    if report.figures.get("classes") == 1:
+        _say("there is one class alone: every result is right, and the figures say nothing")
     if options.json:
         _print_json(report.figures)
     else:
@@ -515,8 +537,12 @@ class _Progress(_Line):
     def __init__(self) -> None:
         super().__init__()
         self._space_said = False
+        self._note: str | None = None
 
     def show(self, step: Any) -> None:
+        if step.note != self._note:
+            self._note = step.note
+            _say(step.note)
         if step.expected_bytes and not self._space_said:
             self._space_said = True
             _say(f"the library will take about {step.expected_bytes / 1e6:.0f} MB of disk space")

@@ -11,7 +11,7 @@ from importlib import metadata
 
 import photosim
 from photosim.errors import LibraryError, PhotosimError
-from photosim.imaging.formats import PHOTO_SUFFIXES
+from photosim.imaging.formats import PHOTO_SUFFIXES, UNREADABLE_SUFFIXES
 from photosim.index.graph import FOCI, RECALL_AT, RECALL_TARGET
 from photosim.library import Library
 from photosim.model.device import choose, find_devices
@@ -39,7 +39,8 @@ def examine(library: Library) -> Iterator[Check]:
     yield _catalog(library)
     yield from _models(library)
     yield _index(library)
-    yield Check("formats", True, " ".join(sorted(suffix[1:] for suffix in PHOTO_SUFFIXES)))
+    readable = PHOTO_SUFFIXES - UNREADABLE_SUFFIXES
+    yield Check("formats", True, " ".join(sorted(suffix[1:] for suffix in readable)))
 
 
 def _versions() -> Check:

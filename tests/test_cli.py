@@ -621,3 +621,30 @@ def test_a_folder_that_does_not_exist_keeps_no_other_from_being_scanned(tmp_path
     assert done.returncode == 1
     assert json.loads(done.stdout)["added"] == 2
     assert "missing does not exist" in done.stderr
+
+
+def test_a_mistyped_command_is_said_before_any_window_opens(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(quick(capsys, "--data-dir", library, "serach"), "serach", "no command")
+
+
+def test_search_tells_of_identical_copies(
+    library: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = home / "photos" / "others" / "coffee.png"
+    done = quick(capsys, "--data-dir", library, "search", photo, "-k", "1")
+    assert "(and 1 identical copy)" in done.stdout
+
+
+def test_a_scan_reminds_of_files_that_still_cannot_be_read(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "1 file of the library cannot be read" in quick(capsys, "--data-dir", library, "scan").stdout
+
+
+def test_a_folder_within_another_is_said_to_be_part_of_it(
+    library: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = quick(capsys, "--data-dir", library, "add", home / "photos" / "others")
+    assert f"as part of {home / 'photos'}" in done.stderr

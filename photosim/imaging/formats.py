@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+# JPEG XL photos are listed as failures with their reason instead of passed over.
+UNREADABLE_SUFFIXES = frozenset({".jxl"})
+
 # Pictures only: no icons and cursors, no vector or scientific formats, though a query may be any image.
-# JPEG XL is here so that such photos are listed as failures with their reason instead of passed over.
 PHOTO_SUFFIXES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
         *(".heic", ".heics", ".heif", ".heifs", ".hif", ".avif", ".avifs"),
         *(".png", ".apng", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
-        *(".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+        *UNREADABLE_SUFFIXES,
+        *(".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
         *(".tga", ".pbm", ".pgm", ".ppm", ".pnm", ".pfm", ".pcx", ".psd", ".qoi", ".sgi", ".ras", ".pcd"),
     }
 )
