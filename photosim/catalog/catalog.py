@@ -403,6 +403,10 @@ class Catalog:
             )
             return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
 
+    def version(self) -> int:
+        """A number that is another one after every change of the catalog, also by another program."""
+        return self._database.version()
+
     def last_seq(self) -> int:
         """The number of the last features row ever written; it stays when that row goes."""
         with self._database.reading() as connection:

@@ -26,6 +26,8 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._watcher: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
         try:
             with self.reading() as connection:
                 prepare(connection)
@@ -55,9 +57,23 @@ class Database:
                 raise
             connection.execute("COMMIT")
 
+    def version(self) -> int:
+        """A number that changes with every transaction of anybody's, in this program or another."""
+        # SQLite counts for each connection what all others write: one that never writes sees everything.
+        with self._errors(), self._watching:
+            if self._closed:
+                raise LibraryError(f"{self.path} has been closed")
+            if self._watcher is None:
+                self._watcher = self._connect()
+            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
     def close(self) -> None:
-        with self._lock:
+        with self._watching, self._lock:
             self._closed = True
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
             for connection in self._idle:
                 connection.close()
             self._idle.clear()
@@ -68,6 +84,9 @@ class Database:
                 raise LibraryError(f"{self.path} has been closed")
             if self._idle:
                 return self._idle.pop()
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
         # The pool hands a connection to one thread at a time, hence check_same_thread.
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False

@@ -11,18 +11,19 @@ from photosim.catalog import Catalog, Counts, Folder
 from photosim.gui.photo_list import PhotoList
 from photosim.gui.tasks import TaskRunner
 
-LEAST_PAUSE = 3.0
+LEAST_PAUSE = 1.0
 SHARE = 10
 """A table is read again after at least this many times what reading it took."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The catalog as it was at one moment. `took` is how many seconds reading it lasted."""
+    """The catalog as it was at one moment, of that `version`. Reading it `took` so many seconds."""
 
     folders: tuple[Folder, ...]
     counts: Counts
     photos: PhotoList
+    version: int
     took: float
 
     def folder(self, path: str) -> Folder | None:
@@ -89,9 +90,10 @@ class CatalogFeed(QObject):
 
 def read_snapshot(catalog: Catalog, months: list[str], sort: str) -> Snapshot:
     begun = time.monotonic()
+    version = catalog.version()  # first: what changes meanwhile is to be noticed later
     folders = tuple(catalog.folders())
     counts = catalog.counts()
     photos = PhotoList(catalog.table(), {folder.id: folder.path for folder in folders}, months)
     if sort:
         photos.prepare(sort)
-    return Snapshot(folders, counts, photos, time.monotonic() - begun)
+    return Snapshot(folders, counts, photos, version, time.monotonic() - begun)

@@ -22,7 +22,7 @@ from photosim.model.device import DeviceInfo, choose, find_devices
 from photosim.scan.scanner import ScanProgress, ScanSummary
 
 WATCH_MS = 15_000
-"""How often one looks whether a folder was plugged in or out, or another program scanned."""
+"""How often one looks whether a folder was plugged in or out, or another program changed the library."""
 
 
 class LibraryKeeper(QObject):
@@ -48,7 +48,6 @@ class LibraryKeeper(QObject):
         self._navigator, self._photo_actions = navigator, photo_actions
         self._scan_bar, self._notice = scan_bar, notice
         self._scan_wanted = False  # by the user, who then wants to see it
-        self._seen_seq = -1
         self._watch = QTimer(self)
         self._watch.setInterval(WATCH_MS)
         self._watch.timeout.connect(self.look_around)
@@ -195,15 +194,16 @@ class LibraryKeeper(QObject):
         self._tasks.run(use, used, pool="prepare")
 
     def look_around(self) -> None:
-        """See whether a drive came or went, or another program scanned."""
+        """See whether a drive came or went, or another program changed the library."""
         catalog = self._library.catalog
-        self._tasks.run(lambda: (catalog.check_online(), catalog.last_seq()), self._checked, pool="watch")
+        self._tasks.run(lambda: (catalog.check_online(), catalog.version()), self._checked, pool="watch")
 
     def _checked(self, found: tuple[bool, int]) -> None:
-        came_or_went, seq = found
-        # Another program's scan writes here too: what it found is shown like our own.
-        if came_or_went or (seq != self._seen_seq and not self._scans.running):
+        came_or_went, version = found
+        snapshot = self._feed.snapshot
+        seen = snapshot is not None and snapshot.version == version
+        # What our own scan writes is shown as it comes.
+        if came_or_went or not (seen or self._scans.running):
             self._navigator.reload()
-        self._seen_seq = seq
         if came_or_went:
             self._scans.start()

@@ -159,3 +159,16 @@ def test_many_photos_are_asked_for_at_once(catalog: Catalog, two_folders: tuple[
     ids = put(catalog, *(found(two_folders[0], f"{n}.jpg", str(n)) for n in range(3000)))
     asked = np.array([*ids, 10**12, ids[0]])  # numpy's numbers, an unknown one, one twice
     assert sorted(catalog.photos(asked)) == ids
+
+
+def test_every_change_by_anybody_has_a_version_of_its_own(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    seen = [catalog.version()]
+    assert catalog.version() == seen[0]  # a look is no change
+    catalog.add_folder(tmp_path / "more")
+    seen.append(catalog.version())
+    beside = Catalog(catalog.path)
+    beside.remove_folder(tmp_path / "more")
+    beside.close()
+    seen.append(catalog.version())
+    assert len(set(seen)) == 3 and catalog.version() == seen[-1]
