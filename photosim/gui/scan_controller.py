@@ -26,7 +26,7 @@ class _Run:
     def __init__(self, library: Library, retry_failed: bool) -> None:
         self.control = ScanControl()
         self._library = library
-        self._retry_failed = retry_failed
+        self.retry_failed = retry_failed
         self._lock = threading.Lock()
         self._last: ScanProgress | None = None
         self._new_ids: list[int] = []
@@ -37,7 +37,7 @@ class _Run:
 
     def _scan(self) -> None:
         try:
-            for progress in scan(self._library, self.control, self._retry_failed):
+            for progress in scan(self._library, self.control, self.retry_failed):
                 with self._lock:
                     self._last = progress
                     self._new_ids += progress.new_ids
@@ -73,7 +73,7 @@ class ScanController(QObject):
         self._library = library
         self._run: _Run | None = None
         self._again = False
-        self._retry_failed = False
+        self._retry_failed = False  # the next scan shall
         self._closed = False
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MS)
@@ -112,7 +112,7 @@ class ScanController(QObject):
 
     def cancel(self) -> None:
         """Stop the scan; what has been read is kept."""
-        self._again = False
+        self._again = self._retry_failed = False
         self._later.stop()
         if self._run is not None:
             self._run.control.cancel()
@@ -130,11 +130,12 @@ class ScanController(QObject):
         if self._closed:
             return
         self._later.stop()
+        self._retry_failed = self._retry_failed or retry_failed
         if self._run is not None:
             self._again = True
-            self._retry_failed = self._retry_failed or retry_failed
             return
-        self._run = _Run(self._library, retry_failed)
+        self._run = _Run(self._library, self._retry_failed)
+        self._again = self._retry_failed = False
         self._run.thread.start()
         self._poll.start()
         self.running_changed.emit(True)
@@ -161,12 +162,18 @@ class ScanController(QObject):
         error = run.error
         if isinstance(error, ScanRunning):
             self.other_scan.emit(str(error))
-            self._later.start()
+            self._wait_for_other(run)
         elif isinstance(error, PhotosimError):
             self.failed.emit(str(error))
         elif error is not None:
             _log.error("the scan failed", exc_info=error)
             sys.excepthook(type(error), error, error.__traceback__)
-        if self._again and not run.control.cancelled:
-            retry, self._again, self._retry_failed = self._retry_failed, False, False
-            self._start(retry)
+        if self._again and not isinstance(error, ScanRunning):
+            self.start()
+
+    def _wait_for_other(self, run: _Run) -> None:
+        """Do later what a scan could not begin with while another program scans."""
+        if run.control.cancelled and not self._again:
+            return
+        self._retry_failed = self._retry_failed or (run.retry_failed and not run.control.cancelled)
+        self._later.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,3 +145,45 @@ def test_a_scan_that_cannot_write_says_so(
     library.catalog.close()
     with qtbot.waitSignal(scans.finished, timeout=WAIT), qtbot.waitSignal(scans.failed, timeout=WAIT):
         scans.start()
+
+
+def test_what_could_not_be_read_is_tried_again_once_another_program_has_scanned(
+    scans: ScanController, library: Library, photos: Path, qtbot: QtBot
+) -> None:
+    broken = mend_unnoticed(scans, library, photos, qtbot)
+    scans._later.setInterval(50)
+    with scan_lock(library.folders.scan_lock), qtbot.waitSignal(scans.other_scan, timeout=WAIT):
+        scans.retry_failed()
+    with qtbot.waitSignal(scans.finished, timeout=WAIT, check_params_cb=lambda s: s is not None):
+        pass
+    assert library.catalog.failures() == [] and library.catalog.photo_by_path(str(broken)) is not None
+
+
+def test_a_cancelled_retry_is_not_taken_up_by_a_later_scan(
+    scans: ScanController, library: Library, photos: Path, qtbot: QtBot
+) -> None:
+    mend_unnoticed(scans, library, photos, qtbot)
+    scans.start()
+    scans.retry_failed()  # after the scan that runs
+    scans.cancel()
+    finish(scans, qtbot)
+    scans.start()
+    scans.start()  # and once more
+    finish(scans, qtbot)
+    finish(scans, qtbot)
+    assert not scans.running and len(library.catalog.failures()) == 1
+
+
+def mend_unnoticed(scans: ScanController, library: Library, photos: Path, qtbot: QtBot) -> Path:
+    """A file that could not be read and now can be, which its size and date do not tell."""
+    broken = photos / "space" / "broken.png"
+    whole = (photos / "things" / "coins.png").read_bytes() + b"another content"
+    broken.write_bytes(bytes(len(whole)))
+    before = broken.stat()
+    library.catalog.add_folder(photos / "space")
+    scans.start()
+    finish(scans, qtbot)
+    assert len(library.catalog.failures()) == 1
+    broken.write_bytes(whole)
+    os.utime(broken, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return broken
