@@ -99,7 +99,10 @@ def answer(library: Library, items: tuple[QueryItem, ...], focus: float, refresh
     problems: list[str] = []
     for item in items:
         try:
-            read.append(item if item.example is not None else _examined(library, item))
+            if item.example is None:
+                read.append(_found_anew(library, _examined(library, item)))
+            else:
+                read.append(_found_anew(library, item) if refresh else item)
         except PhotosimError as error:
             problems.append(str(error))
     found = tuple(read)
@@ -125,6 +128,18 @@ def _examined(library: Library, item: QueryItem) -> QueryItem:
     return item.examined(example, example.thumbnail or library.thumbnails.get(example.content_hash))
 
 
+def _found_anew(library: Library, item: QueryItem) -> QueryItem:
+    """The item with the id that its photo has now: a folder removed and added again brings new ones."""
+    example = item.example
+    if example is None:
+        return item
+    photo = library.catalog.photo_by_hash(example.content_hash)
+    if item.region is None:
+        example = replace(example, photo_id=None if photo is None else photo.id)
+    photo_id = item.photo_id if item.photo_id is None or photo is None else photo.id
+    return replace(item, example=example, photo_id=photo_id)
+
+
 def _examine(library: Library, item: QueryItem) -> Example:
     if item.image is not None:
         return library.example(item.image, item.region)
@@ -133,6 +148,5 @@ def _examine(library: Library, item: QueryItem) -> Example:
         features = library.searcher.features_of(item.photo_id)
         if item.region is None and photo is not None and features is not None:
             return Example(features, photo.id, photo.content_hash)
-        example = library.example(Path(item.path if photo is None else photo.path), item.region)
-        return example if item.region is not None else replace(example, photo_id=item.photo_id)
+        return library.example(Path(item.path if photo is None else photo.path), item.region)
     return library.example(Path(item.path), item.region)
