@@ -18,16 +18,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from PySide6.QtCore import (
-    QT_TRANSLATE_NOOP,
-    QBuffer,
-    QByteArray,
-    QCoreApplication,
-    QIODevice,
-    QMimeData,
-    Qt,
-    QUrl,
-)
+from PySide6.QtCore import QBuffer, QByteArray, QCoreApplication, QIODevice, QMimeData, Qt, QUrl
 from PySide6.QtGui import QImage, QImageWriter, QPainter
 
 from photosim.gui.facts_text import path_text
@@ -48,9 +39,6 @@ NOT_PHOTOS = frozenset({"image/svg+xml", "image/x-icon", "image/vnd.microsoft.ic
 MAX_PICTURE_BYTES = 256 * 2**20
 MAX_TEXT = 64 * 2**10
 MAX_NAMED = 3
-FETCHES_NOTHING = QT_TRANSLATE_NOOP(
-    "Drop", "photosim fetches nothing from the network: save the picture first, then drop the file."
-)
 
 
 @dataclass(frozen=True)

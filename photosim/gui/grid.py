@@ -20,7 +20,6 @@ from PySide6.QtCore import (
     QSize,
     Qt,
     QTimer,
-    QUrl,
     Signal,
     Slot,
 )
@@ -42,6 +41,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from photosim.catalog.records import PhotoTable
+from photosim.gui.clipboard import photos_mime
 from photosim.gui.delegate import RADIUS, RING, Mark, Paper, PhotoDelegate, device_size
 from photosim.gui.grid_model import Ids, PhotoModel, Similarities
 from photosim.gui.style import theme
@@ -279,13 +279,9 @@ class PhotoGrid(QListView):
         return photo_id
 
     def drag_data(self, photo_ids: list[int]) -> QMimeData | None:
-        """The files of these photos as a drag or the clipboard carries them; None where there are none."""
+        """The files of these photos as a drag carries them; None where there are none."""
         paths = self.drag_paths(photo_ids) if self.drag_paths is not None else []
-        if not paths:
-            return None
-        mime = QMimeData()
-        mime.setUrls([QUrl.fromLocalFile(path) for path in paths])
-        return mime
+        return photos_mime(paths) if paths else None
 
     # Layout: what Qt asks a view
 

@@ -19,6 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from photosim.catalog.records import PhotoTable
 from photosim.gui import style
+from photosim.gui.clipboard import GNOME_COPIED_FILES
 from photosim.gui.grid import GAP, Layout, PhotoGrid
 from photosim.gui.style import LIGHT, apply_style
 from photosim.gui.thumbnail_loader import ThumbnailLoader
@@ -214,6 +215,7 @@ def test_dragging_out_gives_files_and_nothing_for_photos_without_one(grid: Photo
     data = grid.drag_data([1, 2])
     assert data is not None
     assert [url.toLocalFile() for url in data.urls()] == [str(there)]
+    assert data.text() == str(there) and data.hasFormat(GNOME_COPIED_FILES)  # as a copy has them
     assert grid.drag_data([2]) is None
 
 
