@@ -98,7 +98,7 @@ View = Browse | Similar
 
 
 def from_files(files: list[Path] | tuple[Path, ...]) -> tuple[QueryItem, ...]:
-    return tuple(QueryItem(path=os.path.abspath(file.expanduser())) for file in files)
+    return tuple(QueryItem(path=os.path.abspath(os.path.expanduser(file))) for file in files)
 
 
 def to_json(view: View) -> dict[str, Any]:

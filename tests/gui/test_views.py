@@ -80,3 +80,5 @@ def test_a_file_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (item,) = from_files([Path("a.jpg")])
     assert item.path == str(tmp_path / "a.jpg") and item.name == "a.jpg"
+    (nobody,) = from_files([Path("~nosuchuser/a.jpg")])  # a file may be called so
+    assert nobody.path == str(tmp_path / "~nosuchuser" / "a.jpg")
