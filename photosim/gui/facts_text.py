@@ -81,10 +81,12 @@ def place_text(latitude: float, longitude: float) -> str:
 def similarity_text(
     similarity: float | None, parts: tuple[float | None, float | None], locale: QLocale
 ) -> str:
-    """ "0.93", and with a model of two parts "0.93 · kind 0.95, thing 0.71"."""
+    """ "similarity 0.93", and with a model of two parts "similarity 0.93 · kind 0.95, thing 0.71"."""
     if similarity is None:
         return ""
-    total = locale.toString(similarity, "f", 2)
+    total = QCoreApplication.translate("FactsText", "similarity {figure}").format(
+        figure=locale.toString(similarity, "f", 2)
+    )
     kind, thing = parts
     if kind is None or thing is None:
         return total

@@ -86,6 +86,7 @@ def test_a_place_can_be_pasted_into_any_map_whatever_the_locale() -> None:
 
 
 def test_the_parts_of_a_similarity_are_shown_only_where_the_model_has_two() -> None:
-    assert facts_text.similarity_text(0.934, (0.95, 0.71), ENGLISH) == "0.93 · kind 0.95, thing 0.71"
-    assert facts_text.similarity_text(0.934, (0.934, None), ENGLISH) == "0.93"
+    both = facts_text.similarity_text(0.934, (0.95, 0.71), ENGLISH)
+    assert both == "similarity 0.93 · kind 0.95, thing 0.71"
+    assert facts_text.similarity_text(0.934, (0.934, None), ENGLISH) == "similarity 0.93"
     assert facts_text.similarity_text(None, (None, None), ENGLISH) == ""
