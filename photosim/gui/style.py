@@ -201,6 +201,7 @@ def stylesheet(t: Theme, points: float) -> str:
 
     /* Surfaces */
     QMainWindow, QDialog {{ background: {t.window}; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QWidget[role="topbar"] {{ background: {t.window}; border: none; border-bottom: 1px solid {t.line}; }}
     QWidget[role="sidebar"] {{ background: {t.panel}; border: none; }}
     QWidget[role="statusbar"] {{ background: {t.panel}; border: none; border-top: 1px solid {t.line}; }}

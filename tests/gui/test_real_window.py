@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
+from photosim.gui.style import apply_style
 from photosim.gui.views import Browse
 from photosim.gui.window import MainWindow
+from photosim.gui.window_actions import ShortcutsPage
 from photosim.paths import Folders
 from tests.gui.libraries import PHOTOS, folders_in, lay_out_photos
 from tests.gui.windows import WAIT, OpenWindow, id_of, names, settle
@@ -205,3 +207,15 @@ def test_the_program_opens_its_window_and_ends_when_asked(
     finally:
         program.kill()
         program.wait()
+
+
+@pytest.mark.parametrize(("action", "kind"), [("shortcuts", ShortcutsPage), ("about", QMessageBox)])
+def test_the_buttons_of_a_dialog_carry_no_icon_of_another_look(
+    window: MainWindow, qapp: QApplication, action: str, kind: type[QDialog]
+) -> None:
+    apply_style(qapp)
+    window.menus.actions[action].trigger()
+    (page,) = window.findChildren(kind)
+    buttons = page.findChildren(QPushButton)
+    page.close()
+    assert buttons and all(button.icon().isNull() for button in buttons)
