@@ -250,11 +250,12 @@ class _Message(QPushButton):
         policy.setRetainSizeWhenHidden(True)  # its room keeps the others where they are
         self.setSizePolicy(policy)
         self.hide()
+        self.setAccessibleName(self.tr("No message"))
         self.clicked.connect(lambda: self.set_line("", False))
 
     def set_line(self, line: str, error: bool) -> None:
         self.line, self._error = line, error
-        self.setAccessibleName(line)
+        self.setAccessibleName(line or self.tr("No message"))
         self.setToolTip(line)
         self.setVisible(bool(line))
         color = theme().less if error else theme().muted
