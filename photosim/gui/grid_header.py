@@ -105,13 +105,6 @@ class GridHeader(QWidget):
         self.sort_button.setText(f"{self._names[sort]} ▾")
         self.sort_button.setAccessibleName(self.tr("Order: {order}").format(order=self._names[sort]))
 
-    def set_filter(self, words: str) -> None:
-        """Show a filter without telling that it changed."""
-        self._typed.stop()
-        self.filter.blockSignals(True)
-        self.filter.setText(words)
-        self.filter.blockSignals(False)
-
     def _cleared(self, text: str) -> None:
         if not text and not self._typed.isActive():
             self._typed.start()
@@ -143,9 +136,9 @@ class NoticeBar(QWidget):
         self._text = QLabel()
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setWordWrap(True)
-        self.accept_button = QPushButton()
+        self.accept_button = QPushButton(self.tr("Yes"))
         set_role(self.accept_button, "primary")
-        self.reject_button = QPushButton()
+        self.reject_button = QPushButton(self.tr("No"))
         self._on_accept: Callable[[], object] | None = None
         self.accept_button.clicked.connect(self._accept)
         self.reject_button.clicked.connect(self.dismiss)

@@ -13,6 +13,7 @@ from photosim.gui.catalog_feed import CatalogFeed, Snapshot
 from photosim.gui.grid import PhotoGrid
 from photosim.gui.grid_header import GridHeader
 from photosim.gui.history import History, Visit
+from photosim.gui.nothing_note import Nothing
 from photosim.gui.photo_list import BEST, NEWEST, PhotoList
 from photosim.gui.query_bar import QueryBar, count_from, least_shown
 from photosim.gui.query_runner import Answer, QueryRunner
@@ -34,6 +35,10 @@ class Navigator(QObject):
     """View: it is what the window is about from now on; its photos may still be on their way."""
     shown = Signal(object)
     """View: its photos are in the grid."""
+    nothing_shown = Signal(object)
+    """Nothing: why the view shown has no photos; None: it has some."""
+    all_counted = Signal(int)
+    """The whole library is in the grid: so many photos."""
     history_changed = Signal()
     problem = Signal(str)
     """A query that could not be answered, or not for all of its photos: one line."""
@@ -167,10 +172,18 @@ class Navigator(QObject):
     def add_found(self, ids: list[int]) -> None:
         """Photos that a scan just found."""
         self._runner.library_changed()
-        view = self.view
-        if view == Browse() and not self._words:
+        if self._shows_all:
             self._grid.append_photos(ids)
             self._say()
+
+    @property
+    def _shows_all(self) -> bool:
+        return self.view == Browse() and not self._words.strip()
+
+    def tell_all_count(self) -> None:
+        """Emit `all_counted` again where the grid shows the whole library."""
+        if self._shows_all and self._restoring is None:
+            self.all_counted.emit(len(self._grid.shown_ids()))
 
     def reload(self) -> None:
         """Show the present view with what the catalog and the searcher know by now."""
@@ -367,17 +380,36 @@ class Navigator(QObject):
         elif view is not None:
             place = self._place(view)
             self._header.say(photos, (self.tr(" in {place}").format(place=place) if place else "") + detail)
+        self.tell_all_count()
+        self.nothing_shown.emit(None if count or view is None else self._why_nothing(view))
 
     def _with_method(self, detail: str) -> tuple[str, str]:
         ranking = self._answer.ranking if self._answer is not None else None
-        if ranking is not None and ranking.method == "graph":
-            first = self._grid.locale().toString(GRAPH_FIRST)
-            return (
-                detail + self.tr(" · the nearest {count}").format(count=first),
-                self.tr("In a library this large the index finds the nearest photos, nearly all of them."),
+        if ranking is None or ranking.method != "graph":
+            return detail, ""  # all photos were compared, as everybody expects
+        first = self._grid.locale().toString(GRAPH_FIRST)
+        return (
+            detail + self.tr(" · the nearest {count}, approximately").format(count=first),
+            self.tr("In a library this large the index finds the nearest photos, nearly all of them."),
+        )
+
+    def _why_nothing(self, view: View) -> Nothing:
+        ids, similarity = self._listed
+        if similarity is not None and len(ids):
+            return Nothing(self.tr("No photo is that similar"), self.tr("Move the similarity slider left."))
+        words = self._words.strip()
+        if words:
+            return Nothing(self.tr("Nothing matches “{words}”").format(words=words), filtered=True)
+        if isinstance(view, Browse) and view.place == OFFLINE:
+            return Nothing(
+                self.tr("No photo is offline"),
+                self.tr("Photos on drives that are not connected are listed here."),
             )
-        tip = self.tr("Every photo of the library was compared with the query.")
-        return detail + self.tr(" · exact"), tip
+        if self._scanning:
+            return Nothing(self.tr("No photos yet"), self.tr("They appear here as they are read."))
+        if isinstance(view, Browse) and view.place == FOLDER:
+            return Nothing(self.tr("No photos in this folder"))
+        return Nothing(self.tr("No photos in the library’s folders"))
 
     def _names(self, items: tuple[QueryItem, ...]) -> str:
         names = []

@@ -92,17 +92,19 @@ class QueryBar(QWidget):
         with QSignalBlocker(self.cut):
             if similarities is not None and len(similarities):
                 lowest = math.floor(float(similarities[-1]) * CUT_STEPS)
-                highest = max(lowest + 1, round(float(similarities[0]) * CUT_STEPS))
-                self.cut.setRange(lowest, highest)
-                self.cut.setValue(lowest if cut is None else round(cut * CUT_STEPS))
+                highest = round(float(similarities[0]) * CUT_STEPS)
+                wanted = lowest if cut is None else round(cut * CUT_STEPS)
+                # A cut that nothing comes up to stays what the user chose, and says so.
+                self.cut.setRange(lowest, max(lowest + 1, highest, wanted))
+                self.cut.setValue(wanted)
             self.cut.setEnabled(similarities is not None and len(similarities) > 0)
         self._say_cut()
 
     @property
     def cut_value(self) -> float | None:
-        if self._similarities is None or self.cut.value() == self.cut.minimum():
+        if self._similarities is None or not len(self._similarities):
             return None
-        return self.cut.value() / CUT_STEPS
+        return None if self.cut.value() == self.cut.minimum() else self.cut.value() / CUT_STEPS
 
     def remaining(self) -> int:
         """How many photos of the ranking the slider leaves."""
@@ -119,13 +121,20 @@ class QueryBar(QWidget):
             text = self.tr("similarity")
             tip = self.tr("Cuts the list of similar photos, once there is a query")
         else:
-            left = self.locale().toString(self.remaining())
+            left = self.remaining()
+            photos = (
+                self.tr("1 photo")
+                if left == 1
+                else self.tr("{count} photos").format(count=self.locale().toString(left))
+            )
             tip = self.tr("Photos less similar than this are not shown")
-            if self.cut_value is None:
-                text = self.tr("all · {count} photos").format(count=left)
+            if not len(self._similarities):
+                text = photos
+            elif self.cut_value is None:
+                text = self.tr("all · {photos}").format(photos=photos)
             else:
-                text = self.tr("from {least} · {count} photos").format(
-                    least=f"{self.cut_value:.2f}", count=left
+                text = self.tr("from {least} · {photos}").format(
+                    least=f"{self.cut_value:.2f}", photos=photos
                 )
         self._cut_text.setText(text)
         self.cut.setToolTip(tip)

@@ -110,9 +110,6 @@ class Sidebar(QWidget):
     chosen = Signal(object)
     """Browse."""
     add_folder_requested = Signal()
-    scan_folder_requested = Signal(str)
-    show_folder_requested = Signal(str)
-    remove_folder_requested = Signal(str)
     folder_menu_requested = Signal(str, QPoint)
     """A folder's path, and where on the screen its menu belongs."""
 
@@ -160,17 +157,17 @@ class Sidebar(QWidget):
     def set_library(self, folders: Sequence[Folder], counts: Counts) -> None:
         """Show the library's folders with their figures."""
         number = self.locale().toString
-        self.all_row.describe(
-            self.tr("All photos"),
-            number(counts.photos),
-            spoken=self.tr("All photos, {count}").format(count=number(counts.photos)),
-        )
+        self.set_all_count(counts.photos)
         self.offline_row.describe(self.tr("Offline"), number(counts.offline))
         self.offline_row.setToolTip(self.tr("Photos on drives that are not connected now"))
         self.failures_row.describe(self.tr("Not readable"), number(counts.failed))
         self.failures_row.setToolTip(self.tr("Photos that could not be read, and why"))
         self._set_folders(folders)
         self._light()
+
+    def set_all_count(self, count: int) -> None:
+        """How many photos the library has, where that is known before the rest."""
+        self.all_row.describe(self.tr("All photos"), self.locale().toString(count))
 
     def set_model(self, name: str, tip: str) -> None:
         self.model_row.describe(name, "")

@@ -16,11 +16,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
 )
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QMainWindow,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractButton, QMainWindow, QWidget
 
 from photosim.gui import views
 from photosim.gui.catalog_feed import CatalogFeed, Snapshot
@@ -176,6 +172,9 @@ class MainWindow(QMainWindow):
         bar.photo_size_changed.connect(self.grid.set_photo_size)
         self.header.sort_changed.connect(navigator.set_sort)
         self.header.filter_changed.connect(navigator.set_filter)
+        navigator.nothing_shown.connect(self._parts.show_nothing)
+        navigator.all_counted.connect(self.sidebar.set_all_count)
+        self._parts.nothing_note.clear_filter.connect(self.header.filter.clear)
         self.grid.drag_paths = self.photo_actions.files
         self.grid.query_requested.connect(self.photo_actions.find)
         self.grid.context_menu_requested.connect(self._photo_menu)
@@ -248,6 +247,8 @@ class MainWindow(QMainWindow):
 
     def _library_read(self, snapshot: Snapshot) -> None:
         self.sidebar.set_library(snapshot.folders, snapshot.counts)
+        if self.scans.running:
+            self.navigator.tell_all_count()  # the grid is ahead of the catalog's figures
         self.scan_bar.set_failures(snapshot.counts.failed)
         view = self.navigator.view
         if isinstance(view, Browse) and view.place == FAILURES:

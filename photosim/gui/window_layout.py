@@ -11,6 +11,7 @@ from photosim.gui.grid import PhotoGrid
 from photosim.gui.grid_header import GridHeader, NoticeBar
 from photosim.gui.inspector import Inspector
 from photosim.gui.invitation import Invitation
+from photosim.gui.nothing_note import Nothing, NothingNote
 from photosim.gui.query_bar import QueryBar
 from photosim.gui.scan_bar import ScanBar
 from photosim.gui.sidebar import Sidebar
@@ -33,6 +34,7 @@ class WindowLayout(QWidget):
         self.header = GridHeader()
         self.notice = NoticeBar()
         self.grid = grid
+        self.nothing_note = NothingNote()
         self.failures = FailuresView()
         self.inspector = Inspector()
         self.scan_bar = ScanBar()
@@ -42,7 +44,10 @@ class WindowLayout(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        column.addWidget(self.grid, 1)
+        self._photos = QStackedWidget()
+        self._photos.addWidget(self.grid)
+        self._photos.addWidget(self.nothing_note)
+        column.addWidget(self._photos, 1)
         self._grid_page = grid_page
         self.empty_page = self._make_empty_page()
         self._places = QStackedWidget()
@@ -114,6 +119,17 @@ class WindowLayout(QWidget):
 
     def show_grid(self) -> None:
         self._places.setCurrentWidget(self._grid_page)
+
+    def show_nothing(self, nothing: Nothing | None) -> None:
+        """Say why there are no photos, in their place; None: there are some."""
+        if nothing is None:
+            button_had_focus = self.nothing_note.clear_button.hasFocus()
+            self._photos.setCurrentWidget(self.grid)
+            if button_had_focus:
+                self.grid.setFocus()
+        else:
+            self.nothing_note.say(nothing)
+            self._photos.setCurrentWidget(self.nothing_note)
 
     def show_failures(self) -> None:
         self._places.setCurrentWidget(self.failures)

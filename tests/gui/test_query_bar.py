@@ -63,8 +63,19 @@ def test_without_a_ranking_there_is_nothing_to_cut(bar: QueryBar) -> None:
     bar.set_ranking(FIGURES)
     bar.set_ranking(None)
     assert not bar.cut.isEnabled() and bar.remaining() == 0
-    bar.set_ranking(FIGURES[:0])
-    assert not bar.cut.isEnabled()
+    bar.set_ranking(FIGURES, 0.52)
+    bar.set_ranking(FIGURES[:0], 0.52)
+    assert not bar.cut.isEnabled() and bar.cut_value is None
+    assert bar.cut.accessibleDescription() == "0 photos"
+
+
+def test_a_cut_that_nothing_comes_up_to_stays_where_the_user_put_it(bar: QueryBar) -> None:
+    bar.set_ranking(FIGURES[2:], 0.8)
+    assert bar.cut.accessibleDescription() == "from 0.80 · 0 photos"
+    bar.set_ranking(FIGURES, 0.8)
+    assert bar.cut.accessibleDescription() == "from 0.80 · 2 photos"
+    bar.set_ranking(FIGURES[:1])
+    assert bar.cut.accessibleDescription() == "all · 1 photo"
 
 
 def test_the_dial_tells_a_focus_from_kind_to_thing(bar: QueryBar, qtbot: QtBot) -> None:

@@ -252,8 +252,6 @@ def test_what_another_program_adds_appears_in_the_window(
     tmp_path: Path,
     qtbot: QtBot,
 ) -> None:
-    window.keeper.look_around()
-    settle(window, qtbot)
     more = tmp_path / "more"
     more.mkdir()
     shutil.copy(next(path for path in sample_photos if path.name == "grass.png"), more)
@@ -263,3 +261,65 @@ def test_what_another_program_adds_appears_in_the_window(
     window.keeper.look_around()
     qtbot.waitUntil(lambda: "grass.png" in names(window), timeout=WAIT)
     settle(window, qtbot)
+
+
+def test_what_another_program_removes_moves_and_fails_is_noticed(
+    open_window: OpenWindow, own_photos: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    folders = folders_in(tmp_path / "library")
+    window = open_window(folders)
+    window.add_folders([own_photos])
+    qtbot.waitUntil(lambda: window.feed.snapshot.counts.photos == PHOTOS, timeout=WAIT)
+    settle(window, qtbot)
+
+    (own_photos / "space" / "moon.png").rename(own_photos / "space" / "luna.png")
+    with Library(folders) as beside:
+        run_to_end(scan(beside, ScanControl()))
+    window.keeper.look_around()
+    qtbot.waitUntil(lambda: "luna.png" in names(window) and "moon.png" not in names(window), timeout=WAIT)
+    settle(window, qtbot)
+
+    (own_photos / "space" / "broken.jpg").write_bytes(b"not a photo")
+    with Library(folders) as beside:
+        run_to_end(scan(beside, ScanControl()))
+    window.keeper.look_around()
+    qtbot.waitUntil(lambda: window.scan_bar.failures_button.text() == "1 not readable", timeout=WAIT)
+    settle(window, qtbot)
+
+    with Library(folders) as beside:
+        beside.remove_folder(str(own_photos))
+    window.keeper.look_around()
+    qtbot.waitUntil(lambda: window.invitation.isVisible(), timeout=WAIT)
+    settle(window, qtbot)
+
+
+def test_a_look_at_an_unchanged_library_reads_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(window.feed.changed):
+        window.keeper.look_around()
+        settle(window, qtbot)
+
+
+def test_the_sidebar_counts_as_the_grid_does_while_a_scan_fills_it(
+    empty: MainWindow, own_photos: Path, qtbot: QtBot
+) -> None:
+    told: list[tuple[str, str]] = []
+    empty.scans.photos_found.connect(
+        lambda _: told.append((empty.sidebar.all_row.note, str(len(empty.grid.shown_ids()))))
+    )
+    empty.add_folders([own_photos])
+    qtbot.waitUntil(lambda: empty.feed.snapshot.counts.photos == PHOTOS, timeout=WAIT)
+    settle(empty, qtbot)
+    assert told and all(sidebar == grid for sidebar, grid in told)
+
+
+def test_a_folder_without_photos_says_so(empty: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    empty.add_folders([bare])
+    qtbot.waitUntil(lambda: bool(empty.feed.snapshot.folders), timeout=WAIT)
+    settle(empty, qtbot)
+    note = empty._parts.nothing_note
+    assert note.isVisible() and note.text == "No photos in the library’s folders"
+    empty.navigator.go(Browse(FOLDER, str(bare)))
+    settle(empty, qtbot)
+    assert note.text == "No photos in this folder"
