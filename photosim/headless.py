@@ -105,9 +105,11 @@ def paint_window(data_dir: Path, query: Path, picture: Path) -> None:
 
 def _forget_other_folders(data_dir: Path, folder: Path) -> None:
     """Results are to come from the folder that was asked for alone."""
+    # The library keeps absolute paths; make hands on what was typed, with its dots and its tilde.
+    wanted = os.path.realpath(os.path.expanduser(folder))
     with Library(library_folders(data_dir)) as library:
         for known in library.catalog.folders():
-            if Path(known.path) != folder.absolute():
+            if os.path.realpath(known.path) != wanted:
                 library.remove_folder(known.path)
 
 

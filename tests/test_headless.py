@@ -62,6 +62,18 @@ def test_the_folder_asked_for_last_is_the_one_searched(python: str, tmp_path: Pa
     assert all((photos / name).exists() for name in names)
 
 
+def test_photos_read_once_are_not_read_again_however_their_folder_is_written(
+    python: str, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for written in (f"{tmp_path}/library/../{photos.name}", f"~/{photos.name}"):
+        (tmp_path / "library").mkdir(exist_ok=True)
+        done = run_headless(python, tmp_path, "--photos", written)
+        assert done.returncode == 0, done.stderr
+    assert "0 added" in done.stdout
+    assert f"{len(list(photos.iterdir()))} unchanged" in done.stdout
+
+
 def test_a_folder_that_is_not_there_gets_one_clear_line(python: str, tmp_path: Path) -> None:
     done = run_headless(python, tmp_path, "--photos", str(tmp_path / "gone"))
     assert done.returncode == 1
