@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from photosim import __version__
 from photosim.errors import LibraryError, PhotosimError
+from photosim.gui.screen import require_screen
 from photosim.gui.style import apply_style
 from photosim.gui.tasks import TaskRunner
 from photosim.gui.window import MainWindow
@@ -40,7 +41,9 @@ def start(folders: Folders, photos: Sequence[Path], device: str | None = None) -
     Without a `device` the one chosen last is used.
 
     Returns the exit status: 0, 1 where the library could not be opened, 130 after Ctrl-C.
+    Raises PhotosimError where there is no screen.
     """
+    require_screen()
     folders.create()
     sys.setswitchinterval(SWITCH_SECONDS)
     _log_to(folders.logs / "photosim.log")
