@@ -14,6 +14,10 @@ from photosim.catalog.database import Database, is_damage
 from photosim.errors import LibraryError
 
 BYTES_PER_PHOTO = 22_000  # JPEG, long side 384 px: measured mean over mixed photos, rounded up
+_WORTH_GIVING_BACK = 16 << 20
+"""Bytes: less is left in the file, for the thumbnails to come."""
+_PAGES_AT_ONCE = 5_000
+_INCREMENTAL = 2
 
 _T = TypeVar("_T")
 _Lend = Callable[[Database], AbstractContextManager[sqlite3.Connection]]
@@ -22,9 +26,34 @@ _log = logging.getLogger(__name__)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
+    if _pragma(connection, "page_count") <= 1:  # nothing but the header, which has the mode of the journal
+        _allow_shrinking(connection)
     connection.execute(
         "CREATE TABLE IF NOT EXISTS thumbnails (content_hash BLOB PRIMARY KEY, jpeg BLOB NOT NULL)"
     )
+
+
+def _allow_shrinking(connection: sqlite3.Connection) -> None:
+    """Let the file give free pages back to the disk; all of it is written anew."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("VACUUM")
+
+
+def _give_space_back(connection: sqlite3.Connection) -> None:
+    """Make the file smaller by its free pages, where they are worth it."""
+    page = _pragma(connection, "page_size")
+    if _pragma(connection, "freelist_count") * page < _WORTH_GIVING_BACK:
+        return
+    if _pragma(connection, "auto_vacuum") != _INCREMENTAL:  # a file of before files shrank
+        _allow_shrinking(connection)
+    # In steps, between which others may write. As a script, because execute() would stop at the first page.
+    for _ in range(_pragma(connection, "freelist_count") // _PAGES_AT_ONCE + 1):
+        connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 class ThumbnailStore:
@@ -64,11 +93,16 @@ class ThumbnailStore:
         )
 
     def remove_many(self, content_hashes: Iterable[bytes]) -> None:
+        """Forget them, and let the file shrink after many."""
         rows = [(item,) for item in content_hashes]
         self._run(
             Database.writing,
             lambda connection: connection.executemany("DELETE FROM thumbnails WHERE content_hash = ?", rows),
         )
+        try:
+            self._run(Database.reading, _give_space_back)
+        except LibraryError as error:
+            _log.warning("%s (the thumbnails are removed, their space is free after a later removal)", error)
 
     def hashes(self) -> set[bytes]:
         return self._run(

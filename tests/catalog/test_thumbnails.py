@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from photosim.catalog import ThumbnailStore
+from tests.programs import run_at_once
 
 
 def test_thumbnails_are_kept_and_replaced(tmp_path: Path) -> None:
@@ -49,4 +50,54 @@ def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         store.put_many([(b"hash", b"jpeg"), (b"no picture", None)])  # type: ignore[list-item]
     assert store.hashes() == set()
+    store.close()
+
+
+def used_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def fill(store: ThumbnailStore) -> list[bytes]:
+    """Some 30 MB of thumbnails."""
+    hashes = [number.to_bytes(16, "big") for number in range(1_000)]
+    store.put_many([(content_hash, bytes(30_000)) for content_hash in hashes])
+    return hashes
+
+
+def test_the_disk_gets_back_what_a_large_folder_took(tmp_path: Path) -> None:
+    store = ThumbnailStore(tmp_path / "thumbnails.sqlite3")
+    hashes = fill(store)
+    assert used_bytes(tmp_path) > 30_000_000
+    store.remove_many(hashes[1:])
+    assert used_bytes(tmp_path) < 1_000_000
+    assert store.get(hashes[0]) == bytes(30_000)
+    store.close()
+
+
+def test_the_disk_gets_it_back_from_a_file_that_could_not_shrink(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "thumbnails.sqlite3")
+    connection.execute("CREATE TABLE thumbnails (content_hash BLOB PRIMARY KEY, jpeg BLOB NOT NULL)")
+    connection.close()
+    store = ThumbnailStore(tmp_path / "thumbnails.sqlite3")
+    for _ in range(2):
+        hashes = fill(store)
+        store.remove_many(hashes[1:])
+        assert used_bytes(tmp_path) < 1_000_000
+    assert store.get(hashes[0]) == bytes(30_000)
+    store.close()
+
+
+def test_stores_opened_at_once_on_a_new_file_all_work(tmp_path: Path) -> None:
+    script = """
+from pathlib import Path
+from photosim.catalog import ThumbnailStore
+ready()
+store = ThumbnailStore(Path(sys.argv[1]))
+store.put_many([(sys.argv[2].encode(), b"jpeg")])
+store.close()
+"""
+    path = tmp_path / "thumbnails.sqlite3"
+    run_at_once(script, [[str(path), str(number)] for number in range(6)])
+    store = ThumbnailStore(path)
+    assert len(store.hashes()) == 6
     store.close()
