@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageCms
 
 # Profiles are a few kilobytes, those of printing inks below one megabyte or two.
 _LARGEST_PROFILE = 4 << 20
+_STRIP_PIXELS = 16_000_000  # ordinary photos are done in one piece
 _WHITE = (255, 255, 255)
 _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
+
+_Values = npt.NDArray[Any]
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:
@@ -20,15 +26,25 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     if mode in ("LA", "RGBA", "CMYK", "LAB"):
         return image
     if mode.startswith("I;16"):
-        values = np.asarray(image)
-        return Image.fromarray((values >> 8).astype(np.uint8))
+        return _by_strips(image, lambda values: (values >> 8).astype(np.uint8))
     if mode in ("I", "F"):
-        return _from_wide_values(np.asarray(image))
+        return _from_wide_values(image)
     if image.has_transparency_data:
         return image.convert("RGBA")
     if mode in ("L", "RGB"):
         return image
     return image.convert("L" if mode == "1" else "RGB")
+
+
+def reduce(image: Image.Image, factor: int) -> Image.Image:
+    """The image with each block of `factor` x `factor` pixels averaged, the transparent ones not counted."""
+    if image.mode not in ("LA", "RGBA"):
+        return image.reduce(factor)
+    # Pillow would make a copy as large as the image first.
+    reduced = Image.new(image.mode, (-(-image.width // factor), -(-image.height // factor)))
+    for top, strip in _strips(image, factor):
+        reduced.paste(strip.reduce(factor), (0, top // factor))
+    return reduced
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -47,21 +63,42 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return page
 
 
-def _from_wide_values(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Image.Image:
+def _from_wide_values(image: Image.Image) -> Image.Image:
     """Grey of integers of up to 32 bits or of floats, whose white is not written in the file."""
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    # So that the difference of two values is a value.
-    numbers = numbers.clip(-1e38, 1e38)
-    low, high = float(numbers.min()), float(numbers.max())
-    floating = np.issubdtype(values.dtype, np.floating)
-    for white in (1.0, 255.0, 65535.0) if floating else (255.0, 65535.0):
+    ends = [
+        (float(values.min()), float(values.max()))
+        for values in (_finite(np.asarray(strip)) for _, strip in _strips(image))
+    ]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    for white in (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0):
         if low >= 0 and high <= white:
             low, high = 0.0, white
             break
     if high <= low:
         high = low + 1
-    grey = (numbers - low) * (255.0 / (high - low))
-    return Image.fromarray((grey + 0.5).astype(np.uint8))
+    scale = 255.0 / (high - low)
+    return _by_strips(image, lambda values: ((_finite(values) - low) * scale + 0.5).astype(np.uint8))
+
+
+def _finite(values: _Values) -> npt.NDArray[np.float32]:
+    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    # So that the difference of two values is a value.
+    return numbers.clip(-1e38, 1e38)
+
+
+def _by_strips(image: Image.Image, to_grey: Callable[[_Values], npt.NDArray[np.uint8]]) -> Image.Image:
+    """The image in mode L, without ever holding all of it as an array: that takes several times its size."""
+    grey = Image.new("L", image.size)
+    for top, strip in _strips(image):
+        grey.paste(Image.fromarray(to_grey(np.asarray(strip))), (0, top))
+    return grey
+
+
+def _strips(image: Image.Image, factor: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """Some rows at a time, a multiple of `factor`, from the top; with them the number of the first one."""
+    rows = max(1, _STRIP_PIXELS // (image.width * factor)) * factor
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -15,8 +15,9 @@ from photosim.errors import UnreadablePhoto
 from photosim.imaging import colour, containers
 from photosim.imaging.exif import read_tags
 from photosim.imaging.facts import Facts, facts_from_exif, orientation
-from photosim.imaging.limits import Limits
+from photosim.imaging.limits import DEFAULT_LIMITS, Limits
 from photosim.imaging.plugins import PILLOW_ERRORS, NotAnImage, open_image, register_plugins
+from photosim.imaging.room import Room
 
 _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _JPEG_SCALES = (8, 4, 2)
@@ -36,6 +37,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)
+_FREE_PIXELS = 16_000_000  # 64 MB a thread, which nobody waits for
+_room = Room(DEFAULT_LIMITS.max_pixels, _FREE_PIXELS)
 
 # How many times smaller than the upright original (width, height) an image may be decoded.
 Reduction = Callable[[int, int], float]
@@ -86,7 +89,8 @@ def _decode(data: bytes, original: bytes, reduction: Reduction, limits: Limits) 
     _check_pixels(image, limits)
     if image.format == "JPEG":
         return _decode_jpeg(image, original, reduction)
-    return _decode_other(image, original, reduction)
+    with _room.of(image.width * image.height):
+        return _decode_other(image, original, reduction)
 
 
 def _check_pixels(image: Image.Image, limits: Limits) -> None:
@@ -109,9 +113,13 @@ def _decode_jpeg(image: ImageFile.ImageFile, data: bytes, reduction: Reduction) 
             break
     # In one piece: the decoder then works without the interpreter's lock from start to end.
     image.decodermaxblock = len(data)
-    image.load()
-    remaining = allowed * max(image.size) / max(width, height)
-    return Decoded(_finish(image, turn, remaining), facts_from_exif(*upright, "JPEG", tags, place))
+    # A progressive one's coefficients are all in memory, whatever its scale.
+    pixels = width * height if "progressive" in image.info else image.width * image.height
+    with _room.of(pixels):
+        image.load()
+        remaining = allowed * max(image.size) / max(width, height)
+        finished = _finish(image, turn, remaining)
+    return Decoded(finished, facts_from_exif(*upright, "JPEG", tags, place))
 
 
 def _decode_other(image: ImageFile.ImageFile, data: bytes, reduction: Reduction) -> Decoded:
@@ -152,7 +160,7 @@ def _finish(image: Image.Image, turn: int, allowed: float) -> Image.Image:
     # caller, gets twice the pixels that it needs.
     factor = min(int(allowed / 2), *flat.size)
     if factor >= 2:
-        flat = flat.reduce(factor)
+        flat = colour.reduce(flat, factor)
     flat = colour.to_srgb(flat, profile)
     return flat.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else flat
 

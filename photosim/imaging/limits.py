@@ -10,6 +10,7 @@ class Limits:
     """Bounds on one file, against decompression bombs and against filling the memory.
 
     `max_bytes` bounds the file, `max_pixels` width x height as the header states it, before decoding.
+    Decoded, a photo of that many pixels takes up to 2.1 GB; `room.Room` keeps threads from adding that up.
     """
 
     max_bytes: int = 1 << 30

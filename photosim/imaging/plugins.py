@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile, JpegImagePlugin
 
+from photosim.imaging.limits import DEFAULT_LIMITS
+
 # EPS would start Ghostscript on a stranger's program, WMF draws on Windows alone; the others are only
 # recognised by Pillow, without pixels.
 _REFUSED = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC"})
@@ -89,6 +91,9 @@ def _plugins() -> tuple[_Plugin, ...]:
     import pillow_heif
 
     Image.init()
+    # The caller checks what the header says. Some plugins check once more, when they find the pixels, and
+    # refuse twice this number: that is to be the same limit.
+    Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.max_pixels // 2
     pillow_heif.register_heif_opener()
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     opened = {format: Image.OPEN[format] for format in Image.ID if format not in _REFUSED}

@@ -25,9 +25,11 @@ THUMBNAIL_SIDE = 384
 _THUMBNAIL_QUALITY = 82
 # Without blocking, because opening a pipe would wait for somebody to write into it. Windows lacks the last
 # two and needs the first.
-_OPEN_FLAGS = os.O_RDONLY
-for _flag in ("O_BINARY", "O_NONBLOCK", "O_NOCTTY"):
-    _OPEN_FLAGS |= getattr(os, _flag, 0)
+_OPEN_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+)
+# For fractions that were rounded on their way.
+_REGION_SLACK = 1e-6
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 Region = tuple[float, float, float, float]
@@ -54,12 +56,8 @@ def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
 
     Raises UnreadablePhoto for anything that is no readable file of 1 to `limits.max_bytes` bytes.
     """
-    # Without blocking, because opening a pipe would wait for somebody to write into it.
-    flags = (
-        os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-    )
     try:
-        with os.fdopen(os.open(path, flags), "rb") as file:
+        with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
             status = os.fstat(file.fileno())
             _check_file(status, limits)
             data = file.read(status.st_size)
@@ -92,7 +90,7 @@ def read_region(data: bytes, region: Region, input_size: int, limits: Limits = D
     Hash and facts are those of the whole photo; thumbnail, pixels and perceptual hash those of the region,
     decoded as finely as they need. Raises QueryError for a region outside 0..1, else UnreadablePhoto.
     """
-    _check_region(region)
+    check_region(region)
 
     def reduction(width: int, height: int) -> float:
         part = (width * region[2], height * region[3])
@@ -114,6 +112,17 @@ def read_region(data: bytes, region: Region, input_size: int, limits: Limits = D
         thumbnail=_jpeg(thumbnail),
         pixels=np.array(square),
     )
+
+
+def check_region(region: Region) -> None:
+    """Raise QueryError unless x, y, width and height are fractions of a photo and lie within it."""
+    x, y, width, height = region
+    inside = 0 <= x < 1 and 0 <= y < 1 and width > 0 and height > 0  # not so for NaN either
+    if not inside or x + width > 1 + _REGION_SLACK or y + height > 1 + _REGION_SLACK:
+        raise QueryError(
+            f"the region {x:g},{y:g},{width:g},{height:g} is not within the photo: "
+            "x, y, width and height are fractions from 0 to 1"
+        )
 
 
 def preview(data: bytes, max_side: int, limits: Limits = DEFAULT_LIMITS) -> tuple[Pixels, Facts]:
@@ -139,14 +148,6 @@ def _jpeg(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=_THUMBNAIL_QUALITY)
     return file.getvalue()
-
-
-def _check_region(region: Region) -> None:
-    x, y, width, height = region
-    inside = 0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1
-    # A little slack, for fractions that were rounded on their way.
-    if not inside or x + width > 1 + 1e-6 or y + height > 1 + 1e-6:
-        raise QueryError("the region must lie within the photo: X,Y,WIDTH,HEIGHT as fractions from 0 to 1")
 
 
 def _check_file(status: os.stat_result, limits: Limits) -> None:

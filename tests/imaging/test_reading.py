@@ -18,6 +18,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from photosim.errors import QueryError, UnreadablePhoto
+from photosim.imaging import colour as colours
 from photosim.imaging.formats import is_photo_name
 from photosim.imaging.limits import Limits
 from photosim.imaging.plugins import register_plugins
@@ -269,6 +270,28 @@ class TestColours:
         pixels = read_photo(encoded(Image.fromarray(values), "TIFF"), SIZE).pixels
         assert corners(pixels) == [(grey, grey, grey)] * 4
 
+    @pytest.mark.parametrize(
+        "picture",
+        [
+            Image.fromarray(np.arange(320 * 200, dtype=np.uint16).reshape(320, 200)),
+            Image.fromarray(np.arange(320 * 200, dtype=np.float32).reshape(320, 200) - 30_000),
+            Image.fromarray(
+                np.arange(4 * 327 * 201, dtype=np.uint32).view(np.uint8).reshape(-1, 201, 16)[:, :, :4].copy()
+            ),
+        ],
+    )
+    def test_a_photo_handled_in_strips_looks_as_in_one_piece(
+        self, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def handled() -> tuple[np.ndarray, np.ndarray]:
+            flat = colours.to_eight_bits(picture)
+            return np.asarray(flat), np.asarray(colours.reduce(flat, 7))
+
+        whole = handled()
+        monkeypatch.setattr(colours, "_STRIP_PIXELS", 2_000)
+        assert all(np.array_equal(one, other) for one, other in zip(whole, handled(), strict=True))
+        assert np.array_equal(whole[1], np.asarray(colours.to_eight_bits(picture).reduce(7)))
+
     def test_values_at_both_ends_of_what_a_float_holds_become_black_and_white(self) -> None:
         values = np.full((200, 300), 3e38, dtype=np.float32)
         values[:, :150] = -3e38
@@ -408,13 +431,19 @@ class TestRegion:
             (0.0, 0.0, 0.0, 0.5),
             (0.6, 0.0, 0.5, 0.5),
             (0.0, 0.9, 0.5, 0.2),
+            (0.5, 0.0, 0.500002, 1.0),
+            (1.0, 0.0, 0.0000005, 1.0),
             (float("nan"), 0.0, 1.0, 1.0),
             (0.0, 0.0, float("inf"), 1.0),
         ],
     )
     def test_a_region_outside_the_photo_is_refused(self, region: tuple[float, float, float, float]) -> None:
-        with pytest.raises(QueryError, match="region"):
+        with pytest.raises(QueryError, match=f"the region {region[0]:g},{region[1]:g},.* is not within"):
             read_region(encoded(quarters(), "JPEG"), region, SIZE)
+
+    def test_a_region_may_end_a_rounding_beyond_the_photo(self) -> None:
+        region = (1 / 3, 0.0, 2 / 3 + 5e-7, 1.0)
+        assert read_region(encoded(quarters(), "JPEG"), region, SIZE).pixels.shape == (SIZE, SIZE, 3)
 
     def test_the_thinnest_region_is_read(self) -> None:
         reading = read_region(encoded(quarters(50, 50), "PNG"), (0.999, 0.999, 0.001, 0.001), SIZE)
@@ -563,14 +592,19 @@ class TestBadBytes:
             data = encoded(quarters(128, 128), format)
             assert reason(data, limits) == "larger than 0.01 megapixels: 128 x 128", format
 
-    def test_a_large_photo_within_the_limit_is_read_without_a_warning(self) -> None:
+    @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
+    def test_a_large_photo_within_the_limit_is_read_without_a_warning(self, format: str) -> None:
         """Pillow alone would warn from 89 megapixels on and refuse from 179."""
-        assert Image.MAX_IMAGE_PIXELS is not None
         width = height = 13_500
-        assert width * height > 2 * Image.MAX_IMAGE_PIXELS
+        if format == "PNG":
+            data = png_of_size(width, height)
+        elif format == "TIFF":
+            data = encoded(Image.new("1", (width, height)), format, compression="tiff_adobe_deflate")
+        else:
+            data = encoded(Image.new("RGB", (width, height)), format, lossless=True, quality=0, method=0)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert read_photo(png_of_size(width, height), SIZE).facts.width == width
+            assert read_photo(data, SIZE).facts.width == width
 
     @pytest.mark.parametrize(
         ("kind", "content"),
