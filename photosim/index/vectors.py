@@ -17,6 +17,8 @@ from photosim.atomic import write_atomically
 Ids = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
 
+_PIECE = 4096
+
 
 class Vectors:
     """Rows of embeddings by photo id: ids int64 [N] ascending, matrix float32 [N, D].
@@ -105,7 +107,7 @@ class Vectors:
                 seq = int(about.get("seq", "-1"))
                 if about.get("key") != key or not 0 <= seq <= last_seq:
                     return None
-                ids, matrix = file.get_tensor("ids"), file.get_tensor("vectors")
+                ids, matrix = file.get_tensor("ids"), _in_pieces(file.get_slice("vectors"))
                 crc32 = about.pop("crc32", "")
         except (OSError, SafetensorError, ValueError):
             return None
@@ -116,6 +118,21 @@ class Vectors:
         vectors = cls(dim, seq)
         vectors._ids, vectors._matrix, vectors._count = ids, matrix, len(ids)
         return vectors
+
+
+def _in_pieces(rows: Any) -> Matrix:
+    """Read the rows of a safetensors slice, letting other threads run in between.
+
+    Read at once, 100,000 photos would hold the interpreter, and with it the window, for 70 ms.
+    """
+    shape = rows.get_shape()
+    if len(shape) != 2 or rows.get_dtype() != "F32":
+        raise ValueError(f"rows of shape {shape} are no embeddings")
+    matrix: Matrix = np.empty(shape, dtype=np.float32)
+    for start in range(0, shape[0], _PIECE):
+        end = min(start + _PIECE, shape[0])  # slices may not reach over the end
+        matrix[start:end] = rows[start:end]
+    return matrix
 
 
 def _checksum(about: dict[str, str], ids: Ids, matrix: Matrix) -> str:
