@@ -153,6 +153,7 @@ class ScanEngine:
             for number in self._decoding:
                 del self._sent[number]
                 decided.append(PhotoFailed(number, reason))
+            self._deaths = 0  # with a file to blame the worker is as able as ever
         elif not decided:
             self._deaths += 1
             if self._deaths >= _DEATHS_IN_A_ROW:

@@ -205,3 +205,11 @@ def test_every_file_of_an_evaluation_is_an_item_copies_too(setup: WorkerSetup, t
     assert results[1].dtype == np.float16
     np.testing.assert_array_equal(results[1], results[3])
     assert not np.array_equal(results[0], results[1])
+
+
+def test_many_killers_in_a_row_do_not_end_the_scan(setup: WorkerSetup, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.jpg" for number in range(4)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"x" * number + readers.KILL)
+    with running(replace(setup, threads=1, reader=readers.dangerous)) as engine:
+        assert set(reasons(outcomes_of(engine, paths))) == {path.name for path in paths}
