@@ -14,7 +14,7 @@ from photosim.catalog import Catalog, Photo, ThumbnailStore
 from photosim.engine.interactive import InteractiveWorker
 from photosim.engine.messages import Region, WorkerSetup
 from photosim.errors import QueryError, UnreadablePhoto
-from photosim.imaging.reading import content_hash, read_bytes
+from photosim.imaging.reading import check_region, content_hash, read_bytes
 from photosim.model.card import ModelCard
 from photosim.model.device import REQUESTS, available_cores, check_request
 from photosim.model.embedding import load_embedding
@@ -166,16 +166,6 @@ class Library:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def check_region(region: Region) -> None:
-    """Raise QueryError unless x, y, width and height are fractions of a photo and lie within it."""
-    x, y, width, height = region
-    if not (x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 and y + height <= 1):
-        raise QueryError(
-            f"the region {x:g},{y:g},{width:g},{height:g} is not within the photo: "
-            "x, y, width and height are fractions from 0 to 1"
-        )
 
 
 def _unchanged(path: str, photo: Photo) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from photosim.errors import LibraryError, QueryError
-from photosim.imaging.reading import content_hash
-from photosim.library import Library, check_region
+from photosim.imaging.reading import check_region, content_hash
+from photosim.library import Library
 from photosim.paths import Folders
 from photosim.scan.control import ScanControl
 from photosim.scan.scanner import run_to_end, scan
