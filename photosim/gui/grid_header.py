@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -12,13 +12,13 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QWidget,
 )
 
 from photosim.gui.photo_list import BEST, FOLDER, NAME, NEWEST, OLDEST
 from photosim.gui.style import set_role
+from photosim.gui.widgets import ElidedLabel
 
 FILTER_DELAY_MS = 120
 
@@ -32,13 +32,10 @@ class GridHeader(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title = QLabel()
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self._title = ElidedLabel()
         set_role(self._title, "title")
-        self._detail = QLabel()
-        self._detail.setTextFormat(Qt.TextFormat.PlainText)
+        self._detail = ElidedLabel()
         set_role(self._detail, "muted")
-        self._detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.filter = _Filter()
         self.filter.setPlaceholderText(self.tr("Filter by name, folder or date"))
         self.filter.setAccessibleName(self.tr("Filter by name, folder or date"))
@@ -46,7 +43,8 @@ class GridHeader(QWidget):
             self.tr("Shows photos with all these words in their path or date, as 2023 or beach (Ctrl+F)")
         )
         self.filter.setClearButtonEnabled(True)
-        self.filter.setFixedWidth(240)
+        self.filter.setMinimumWidth(110)
+        self.filter.setMaximumWidth(240)
         self._typed = QTimer(self)
         self._typed.setSingleShot(True)
         self._typed.setInterval(FILTER_DELAY_MS)
@@ -79,24 +77,29 @@ class GridHeader(QWidget):
         across.setContentsMargins(14, 8, 14, 6)
         across.setSpacing(0)
         across.addWidget(self._title)
-        across.addWidget(self._detail, 1)
+        across.addWidget(self._detail)
         across.addSpacing(12)
-        across.addWidget(self.filter, 0)
+        across.addStretch(1)
+        across.addWidget(self.filter, 4)
         across.addSpacing(12)
         across.addWidget(self.sort_button)
         self.set_sort(NEWEST, ranked=False)
 
     def say(self, title: str, detail: str = "", tip: str = "") -> None:
         """`title` in bold and, beside it, `detail`; a tip explains more to whoever wonders."""
-        self._title.setText(title)
-        self._detail.setText(detail)
+        self._title.set_full_text(title, tip)
+        self._detail.set_full_text(detail, tip)
         self.setAccessibleName(title + detail)
-        self._title.setToolTip(tip)
-        self._detail.setToolTip(tip or detail)
+
+    def show_filter(self, words: str) -> None:
+        """Put words into the filter without telling of it."""
+        self._typed.stop()
+        with QSignalBlocker(self.filter):
+            self.filter.setText(words)
 
     @property
     def text(self) -> str:
-        return self._title.text() + self._detail.text()
+        return self._title.full_text + self._detail.full_text
 
     def set_sort(self, sort: str, ranked: bool) -> None:
         """Show the order in force; "best first" is offered where there is a ranking."""

@@ -42,7 +42,7 @@ class Invitation(QWidget):
             self.choose_folder.emit,
         )
         set_role(choose, "primary")
-        buttons.add(
+        self._pictures = buttons.add(
             self.tr("Use my Pictures folder"),
             self.tr("The photos in your Pictures folder become your library. They are only ever read."),
             self.use_pictures_folder.emit,
@@ -73,6 +73,10 @@ class Invitation(QWidget):
         column.addLayout(across)
         column.addStretch(1)
         self.setFocusProxy(choose)
+
+    def offer_pictures(self, there: bool) -> None:
+        """Whether there is a Pictures folder to use."""
+        self._pictures.setVisible(there)
 
     def set_highlighted(self, highlighted: bool) -> None:
         """While something that can be dropped hovers over the window."""

@@ -103,8 +103,11 @@ class Navigator(QObject):
             self._open(view, None)
 
     def find(self, items: tuple[QueryItem, ...]) -> None:
-        """A new query; the cut stays where it is."""
+        """A new query of the whole library: the filter that found its photos goes, the cut stays."""
         if items:
+            if self._words:
+                self._words = ""
+                self._header.show_filter("")
             self.go(Similar(items, self._cut))
 
     def add(self, items: tuple[QueryItem, ...]) -> None:

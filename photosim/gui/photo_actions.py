@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPoint, Signal
+from PySide6.QtCore import QLocale, QObject, QPoint, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from photosim.catalog.records import Photo
@@ -77,7 +77,12 @@ class PhotoActions(QObject):
         self, ids: Sequence[int], less: bool = False, region: Region | None = None
     ) -> tuple[QueryItem, ...]:
         if len(ids) > MANY:
-            self.failed.emit(self.tr("A query of {count} photos is too large").format(count=len(ids)))
+            number = QLocale().toString
+            self.failed.emit(
+                self.tr("A query of {count} photos is too large: take at most {most}").format(
+                    count=number(len(ids)), most=number(MANY)
+                )
+            )
             return ()
         return tuple(
             QueryItem(photo_id=photo_id, path=self.known_path(photo_id), less=less, region=region)

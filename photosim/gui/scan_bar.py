@@ -51,6 +51,11 @@ class ScanBar(QWidget):
         self._space.setToolTip(self.tr("Disk space that catalog, thumbnails and index will take in the end"))
         self.pause_button = _link(self.tr("Pause"), self.tr("Stop reading for a while"))
         self.pause_button.clicked.connect(self._pause_clicked)
+        # Wide enough for both words.
+        metrics = self.pause_button.fontMetrics()
+        words = (self.tr("Pause"), self.tr("Resume"))
+        extra = self.pause_button.sizeHint().width() - metrics.horizontalAdvance(words[0])
+        self.pause_button.setFixedWidth(max(map(metrics.horizontalAdvance, words)) + extra)
         self.cancel_button = _link(
             self.tr("Cancel"), self.tr("Stop the scan; what has been read is kept, the next scan goes on")
         )
@@ -77,12 +82,13 @@ class ScanBar(QWidget):
         self.device_button.setMenu(self._device_menu)
         self._scan_widgets = (
             self.progress,
+            # Before the texts, whose widths change: a button must not move under the mouse.
+            self.pause_button,
+            self.cancel_button,
             self._counted,
             self._rate,
             self._left,
             self._space,
-            self.pause_button,
-            self.cancel_button,
         )
         across = QHBoxLayout(self)
         across.setContentsMargins(14, 5, 14, 5)

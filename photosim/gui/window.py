@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QMargins, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -40,6 +40,8 @@ from photosim.gui.window_layout import SIZE, WindowLayout
 from photosim.library import Library
 
 SIZE_STEP = 25
+FRAME = QMargins(4, 32, 4, 4)
+"""Room for the frame that the window manager puts around the window, unknown before it is shown."""
 
 
 class MainWindow(QMainWindow):
@@ -188,6 +190,7 @@ class MainWindow(QMainWindow):
         self.failures.retry_requested.connect(self.keeper.retry_failed)
         self.failures.show_in_folder.connect(self.photo_actions.show_path)
         self.invitation.choose_folder.connect(self._choose_folder)
+        self.invitation.offer_pictures(pictures_folder().is_dir())
         self.invitation.use_pictures_folder.connect(lambda: self.add_folders([pictures_folder()]))
         self._parts.choose_folder.connect(self._choose_folder)
         self.scan_bar.failures_requested.connect(self._show_failures)
@@ -212,6 +215,7 @@ class MainWindow(QMainWindow):
         geometry = settings.get("geometry", "")
         if geometry:
             self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
+        self._fit_on_screen()
         sort = settings.get("sort", NEWEST)
         self.navigator.sort = sort if sort in SORTS else NEWEST
         self.feed.prepare_for(self.navigator.sort)
@@ -224,11 +228,18 @@ class MainWindow(QMainWindow):
         self.bar.set_focus_dial(self.navigator.focus, why_not)
         self.sidebar.set_model(
             self.tr("Bundled model") if card.bundled else card.name,
-            self.tr("{name}, version {version}").format(name=card.name, version=card.version),
+            card.version
+            if card.name == card.version
+            else self.tr("{name}, version {version}").format(name=card.name, version=card.version),
         )
         # A library that had something to show last time has its places at once, photos follow.
         if settings.get("view", {}):
             self._parts.show_main()
+
+    def _fit_on_screen(self) -> None:
+        """No larger than the screen, which may not be the one of last time; Qt sees to the place."""
+        room = self.screen().availableGeometry().marginsRemoved(FRAME)
+        self.resize(self.size().boundedTo(room.size()))
 
     def _save(self) -> None:
         settings = self._settings

@@ -570,3 +570,37 @@ def test_return_presses_a_button_as_space_does(window: MainWindow, qtbot: QtBot)
     button.setFocus()
     with qtbot.waitSignal(window.results_shown, timeout=WAIT):
         qtbot.keyClick(button, Qt.Key.Key_Return)
+
+
+def test_the_window_is_never_larger_than_the_screen(
+    window: MainWindow, folders: Folders, open_window: OpenWindow
+) -> None:
+    room = window.screen().availableGeometry()
+    assert window.width() <= room.width() and window.height() <= room.height()
+
+
+def test_a_query_of_many_photos_does_not_widen_the_window(
+    window: MainWindow, photos: Path, qtbot: QtBot
+) -> None:
+    window.resize(window.minimumSizeHint())
+    before = window.minimumSizeHint().width()
+    find(window, qtbot, *sorted(photos.rglob("*.*"))[:9])
+    settle(window, qtbot)
+    assert window.minimumSizeHint().width() <= before
+    assert before <= 900
+
+
+def test_a_new_query_looks_at_the_whole_library_and_not_at_what_was_filtered(
+    window: MainWindow, photos: Path, qtbot: QtBot
+) -> None:
+    everything = len(window.grid.shown_ids())
+    with qtbot.waitSignal(window.navigator.shown, timeout=WAIT):
+        window.header.filter.setText("coffee")
+        window.header.filter_changed.emit("coffee")
+    few = len(window.grid.shown_ids())
+    assert 0 < few < everything
+    window.grid.setCurrentIndex(window.grid.model().index(0, 0))
+    with qtbot.waitSignal(window.results_shown, timeout=WAIT):
+        qtbot.keyClick(window.grid, Qt.Key.Key_Return)
+    assert len(window.grid.shown_ids()) == everything
+    assert window.header.filter.text() == ""
