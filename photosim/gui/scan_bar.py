@@ -116,11 +116,13 @@ class ScanBar(QWidget):
             widget.show()
         self.pause_button.setVisible(reading)
         if reading:
-            self.progress.setRange(0, max(1, progress.total))
-            self.progress.setValue(progress.done)
+            # With what was read before: a scan that goes on does not begin at nothing.
+            done, total = progress.known + progress.done, progress.known + progress.total
+            self.progress.setRange(0, max(1, total))
+            self.progress.setValue(done)
             self._say(
                 self._counted,
-                self.tr("{done} of {total}").format(done=number(progress.done), total=number(progress.total)),
+                self.tr("{done} of {total}").format(done=number(done), total=number(total)),
             )
             rate = progress.photos_per_second
             self._say(self._rate, "" if rate <= 0 or progress.paused else self._rate_text(rate))

@@ -57,13 +57,15 @@ class ScanSummary:
 class ScanProgress:
     """How far a scan is. `phase` is "walking", "reading", "indexing" or "done".
 
-    `done` and `total` count the files to be read; `new_ids` are photos that came to the library since the
-    last progress. `expected_bytes` is the disk space that catalog and thumbnails will take in the end.
+    `done` and `total` count the files to be read, `known` those that were read before; `new_ids` are photos
+    that came to the library since the last progress. `expected_bytes` is the disk space that catalog and
+    thumbnails will take in the end.
     """
 
     phase: str
     done: int = 0
     total: int = 0
+    known: int = 0
     failed: int = 0
     photos_per_second: float = 0.0
     seconds_left: float | None = None
@@ -107,6 +109,7 @@ class _Scan:
         self._trunk = library.card.trunk
         self._begun = time.monotonic()
         self._sum = ScanSummary()
+        self._known = 0
         self._gone: dict[int, int] = {}
         self._progress = ScanProgress("walking")
         self._new_ids: list[int] = []
@@ -168,6 +171,7 @@ class _Scan:
                     to_read.append(_FileToRead(folder_id, root, seen, before))
                 elif before.photo_id is not None:
                     self._count("unchanged")
+                    self._known += 1
                 if time.monotonic() - reported > _POLL_SECONDS:
                     reported = time.monotonic()
                     self._progress = replace(self._progress, total=len(to_read))
@@ -197,6 +201,7 @@ class _Scan:
         self._progress = replace(
             self._progress,
             total=self._progress.done + len(to_read),
+            known=self._known,
             expected_bytes=self._expected_bytes(len(to_read)),
         )
         yield self._now("reading")

@@ -42,6 +42,12 @@ def test_a_scan_says_how_far_how_fast_and_how_long(bar: ScanBar) -> None:
     assert bar.device_button.text() == "CPU, 2 threads"
 
 
+def test_a_scan_that_goes_on_begins_where_the_last_one_ended(bar: ScanBar) -> None:
+    bar.show_progress(replace(READING, done=60, total=7492, known=448), wanted=True)
+    assert bar.scan_text().startswith("508 of 7,940")
+    assert (bar.progress.value(), bar.progress.maximum()) == (508, 7940)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(20, "less than a minute left"), (61, "2 min left"), (7200, "2.0 h left")],
