@@ -10,6 +10,7 @@ from PySide6.QtGui import QPixmap
 
 from photosim.errors import QueryError
 from photosim.gui.window import MainWindow
+from photosim.gui.window_layout import SIZE
 
 LOOK_MS = 50
 QUIET_LOOKS = 4
@@ -26,6 +27,7 @@ def picture_of_results(window: MainWindow, photos: Sequence[Path], seconds: floa
     problems: list[str] = []
     window.results_shown.connect(lambda: results.append(True))
     window.navigator.problem.connect(problems.append)
+    window.resize(*SIZE)  # the screen that is not there is a small one
     window.show()
     window.show_query(photos)
     in_time = _wait_until(lambda: bool(results or problems), seconds)
