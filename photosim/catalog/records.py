@@ -106,10 +106,13 @@ class PhotoTable:
 
     def row(self, photo_id: int) -> int:
         """The row of a photo; raises KeyError for one that is not in the table."""
-        row = int(np.searchsorted(self.ids, photo_id))
-        if row == len(self.ids) or self.ids[row] != photo_id:
+        if not self.has(photo_id):
             raise KeyError(photo_id)
-        return row
+        return int(np.searchsorted(self.ids, photo_id))
+
+    def has(self, photo_id: int) -> bool:
+        row = int(np.searchsorted(self.ids, photo_id))
+        return row < len(self.ids) and bool(self.ids[row] == photo_id)
 
     def name(self, row: int) -> str:
         return os.path.basename(self.paths[row])

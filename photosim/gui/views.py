@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,22 @@ def to_json(view: View) -> dict[str, Any]:
             if item.path
         ],
     }
+
+
+def still_there(view: View, is_known: Callable[[int], bool]) -> View:
+    """A view of last time without query photos that have gone since, all photos where none is left.
+
+    `is_known` tells whether the library has a photo of this id.
+    """
+    if isinstance(view, Browse):
+        return view
+    there = tuple(
+        item
+        for item in view.items
+        if (item.photo_id is not None and is_known(item.photo_id)) or os.path.exists(item.path)
+    )
+    left = replace(view, items=there)
+    return left if left.more else Browse()
 
 
 def from_json(value: Any) -> View:

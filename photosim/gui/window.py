@@ -272,7 +272,8 @@ class MainWindow(QMainWindow):
         if items:
             self._find(items)
         elif snapshot.folders:
-            self.navigator.go(views.from_json(self._settings.get("view", {})))
+            last = views.from_json(self._settings.get("view", {}))
+            self.navigator.go(views.still_there(last, snapshot.photos.table.has))
         self._choose_page()
         # With the first photos on their way, the rest of the start follows.
         self.keeper.start(has_folders=bool(snapshot.folders))

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from photosim.gui.views import FOLDER, Browse, QueryItem, Similar, from_files, from_json, to_json
+from photosim.gui.views import (
+    FOLDER,
+    Browse,
+    QueryItem,
+    Similar,
+    from_files,
+    from_json,
+    still_there,
+    to_json,
+)
 
 FLOWER = QueryItem(photo_id=1, path="/photos/flower.jpg")
 BOAT = QueryItem(photo_id=2, path="/photos/boat.jpg")
@@ -82,3 +91,14 @@ def test_a_file_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.M
     assert item.path == str(tmp_path / "a.jpg") and item.name == "a.jpg"
     (nobody,) = from_files([Path("~nosuchuser/a.jpg")])  # a file may be called so
     assert nobody.path == str(tmp_path / "~nosuchuser" / "a.jpg")
+
+
+def test_a_view_of_last_time_does_without_photos_that_have_gone(tmp_path: Path) -> None:
+    (tmp_path / "there.jpg").touch()
+    known = QueryItem(photo_id=7, path=str(tmp_path / "offline.jpg"))
+    there = QueryItem(path=str(tmp_path / "there.jpg"))
+    gone = QueryItem(photo_id=8, path=str(tmp_path / "gone.jpg"))
+    view = Similar((known, there, gone), 0.5)
+    assert still_there(view, lambda photo_id: photo_id == 7) == Similar((known, there), 0.5)
+    assert still_there(Similar((gone,)), lambda photo_id: photo_id == 7) == Browse()
+    assert still_there(Browse(), lambda photo_id: False) == Browse()
