@@ -24,6 +24,16 @@ class Embedding:
         self._weight = np.ascontiguousarray(np.concatenate(weights).T)
         self._bias = np.concatenate(biases)
 
+    @property
+    def weight(self) -> Floats:
+        """[F, dim]: a unit row of features times this, plus the bias, is the embedding before its norms."""
+        return self._weight
+
+    @property
+    def bias(self) -> Floats:
+        """[dim], kind then thing."""
+        return self._bias
+
     def __call__(self, features: npt.NDArray[np.float16] | Floats) -> Floats:
         """Features [N, F], float16 or float32, to float32 [N, dim]: kind, then thing, each of unit norm.
 
