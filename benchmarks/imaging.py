@@ -22,6 +22,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from photosim.imaging.formats import is_photo_name
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import THUMBNAIL_SIDE, content_hash, read_photo
 
 SIZE = (4000, 3000)
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     print(f"{len(files)} JPEGs of {SIZE[0]} x {SIZE[1]}, {megabytes:.1f} MB each on average, from {folder}")
 
     plain_time = milliseconds(plain, files)
-    full_time = milliseconds(lambda data: read_photo(data, INPUT_SIZE), files)
+    full_time = milliseconds(lambda data: read_photo(data, NetworkInput(INPUT_SIZE)), files)
     hash_time = milliseconds(content_hash, files)
     draft_time = milliseconds(draft, files)
     print(f"plain Pillow, open and resize twice     {plain_time:7.1f} ms  {1000 / plain_time:6.1f} photos/s")
@@ -107,7 +108,7 @@ def scaling(files: list[bytes]) -> float:
 
     def work() -> None:
         for data in files * 2:
-            read_photo(data, INPUT_SIZE)
+            read_photo(data, NetworkInput(INPUT_SIZE))
 
     def seconds(count: int) -> float:
         threads = [threading.Thread(target=work) for _ in range(count)]

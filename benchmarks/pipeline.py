@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 
 from benchmarks.common import verdict
 from photosim.imaging.formats import is_photo_name
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import read_bytes, read_photo
 from photosim.library import Library
 from photosim.model.device import available_cores
@@ -104,12 +105,13 @@ def alone(library: Library, paths: list[Path]) -> tuple[float, float]:
     """Seconds of processor time a photo: to read and decode it, to run the network on it."""
     card = library.card
     runtime = open_runtime(card, "cpu", threads=1)
+    wanted = NetworkInput(card.input_size, card.geometry)
     runtime.features(np.zeros((runtime.batch_size, card.input_size, card.input_size, 3), np.uint8))
-    read_photo(read_bytes(paths[0]), card.input_size)
+    read_photo(read_bytes(paths[0]), wanted)
     decode, inference = 0.0, 0.0
     for batch in _batches(paths, runtime.batch_size):
         begun = time.process_time()
-        readings = [read_photo(read_bytes(path), card.input_size) for path in batch]
+        readings = [read_photo(read_bytes(path), wanted) for path in batch]
         decode += time.process_time() - begun
         begun = time.process_time()
         runtime.features(np.stack([reading.pixels for reading in readings]))

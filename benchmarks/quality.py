@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from photosim.errors import UnreadablePhoto
 from photosim.imaging.formats import is_photo_name
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import read_bytes, read_photo
 from photosim.model.device import available_cores
 from photosim.model.embedding import load_embedding, unit
@@ -43,10 +44,11 @@ def main() -> int:
     folder: Path = parser.parse_args().photos
     card = Registry(bundled_models(), library_folders().models).default()
     runtime = open_runtime(card, "cpu", threads=1)
+    wanted = NetworkInput(card.input_size, card.geometry)
 
     def read(path: Path) -> tuple[str, npt.NDArray[np.float16], Floats] | None:
         try:
-            pixels = read_photo(read_bytes(path), card.input_size).pixels
+            pixels = read_photo(read_bytes(path), wanted).pixels
         except UnreadablePhoto as error:
             print(f"{path}: {error}", file=sys.stderr)
             return None

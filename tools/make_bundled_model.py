@@ -28,6 +28,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from photosim.imaging.formats import is_photo_name
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import read_bytes, read_photo
 from photosim.model.card import CARD, EMBEDDING, FORMAT, TRUNK_GRAPH, TRUNK_WEIGHTS, load_card
 from photosim.model.device import available_cores
@@ -182,11 +183,10 @@ def features_of(paths: list[Path], folder: Path) -> npt.NDArray[np.float16]:
     """The features [N, F] of the photos, by the graph just written."""
     card = load_card(folder)
     runtime = open_runtime(card, "cpu", threads=1)
+    wanted = NetworkInput(card.input_size, card.geometry)
 
     def read(batch: list[Path]) -> npt.NDArray[np.float16]:
-        return runtime.features(
-            np.stack([read_photo(read_bytes(path), card.input_size).pixels for path in batch])
-        )
+        return runtime.features(np.stack([read_photo(read_bytes(path), wanted).pixels for path in batch]))
 
     size = runtime.batch_size
     with ThreadPoolExecutor(available_cores()) as pool:

@@ -18,6 +18,7 @@ from photosim.engine.messages import (
 )
 from photosim.engine.process import receive_or_exit
 from photosim.errors import PhotosimError
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import content_hash, preview, read_bytes, read_region
 from photosim.model.card import load_card
 from photosim.model.runtime import Runtime, open_runtime
@@ -27,12 +28,13 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     """Answer ExamineRequests and PreviewRequests, in order, until the pipe ends."""
     card = load_card(setup.model, setup.bundled)
     runtime = open_runtime(card, setup.device, threads=setup.threads)
+    wanted = NetworkInput(card.input_size, card.geometry)
     connection.send(Ready(runtime.device, runtime.precision, runtime.batch_size, runtime.note))
     while True:
         request = receive_or_exit(connection)
         try:
             if isinstance(request, ExamineRequest):
-                connection.send(_examine(request, setup, runtime, card.input_size))
+                connection.send(_examine(request, setup, runtime, wanted))
             else:
                 connection.send(_preview(request))
         except PhotosimError as error:
@@ -43,12 +45,12 @@ def _bytes(source: str | bytes) -> bytes:
     return source if isinstance(source, bytes) else read_bytes(Path(source))
 
 
-def _examine(request: ExamineRequest, setup: WorkerSetup, runtime: Runtime, input_size: int) -> Examined:
+def _examine(request: ExamineRequest, setup: WorkerSetup, runtime: Runtime, wanted: NetworkInput) -> Examined:
     data = _bytes(request.source)
     if request.region is None:
-        reading = setup.reader(data, input_size)
+        reading = setup.reader(data, wanted)
     else:
-        reading = read_region(data, request.region, input_size)
+        reading = read_region(data, request.region, wanted)
     features = runtime.features(reading.pixels[np.newaxis])[0]
     return Examined(content_hash(data), reading.facts, reading.thumbnail, features)
 

@@ -15,7 +15,8 @@ from photosim.imaging.reading import Reading, read_photo
 Region = tuple[float, float, float, float]
 """x, y, width and height as fractions 0..1 of the upright photo."""
 
-Reader = Callable[[bytes, int], Reading]
+Reader = Callable[..., Reading]
+"""Like `read_photo`: bytes, then one NetworkInput for each network."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from photosim.engine.messages import (
 )
 from photosim.engine.process import receive_or_exit
 from photosim.errors import UnreadablePhoto
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import Reading, content_hash, read_bytes
 from photosim.model.card import load_card
 from photosim.model.runtime import Runtime, open_runtime
@@ -38,7 +39,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     card = load_card(setup.model, setup.bundled)
     runtime = open_runtime(card, setup.device, threads=1)
     known: set[bytes] = receive_or_exit(connection)
-    reader = _Reader(connection, setup, runtime, card.input_size, known)
+    reader = _Reader(connection, setup, runtime, NetworkInput(card.input_size, card.geometry), known)
     device = runtime.device
     if device.startswith("CPU, "):  # it knows only of the one thread that each call uses
         device = f"CPU, {setup.threads} thread{'s' if setup.threads != 1 else ''}"
@@ -64,14 +65,14 @@ class _Reader:
         connection: Connection,
         setup: WorkerSetup,
         runtime: Runtime,
-        input_size: int,
+        wanted: NetworkInput,
         known: set[bytes],
     ) -> None:
         self._connection = connection
         self._read_photo = setup.reader
         self._skip_known = setup.skip_known
         self._runtime = runtime
-        self._input_size = input_size
+        self._wanted = wanted
         self._known = known
         self._lock = threading.Lock()
         self._sending = threading.Lock()
@@ -109,7 +110,7 @@ class _Reader:
         if known:
             self._send(PhotoKnown(job.number, identity))
             return None
-        reading = self._read_photo(data, self._input_size)
+        reading = self._read_photo(data, self._wanted)
         self._send(Decoded(job.number))
         return reading
 

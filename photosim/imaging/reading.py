@@ -18,6 +18,7 @@ from photosim.errors import QueryError, UnreadablePhoto
 from photosim.imaging.decoding import decode, too_many_bytes
 from photosim.imaging.facts import Facts
 from photosim.imaging.limits import DEFAULT_LIMITS, Limits
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.phash import perceptual_hash
 
 THUMBNAIL_SIDE = 384
@@ -41,14 +42,20 @@ class Reading:
     """What is kept of one photo.
 
     `content_hash` is 16 bytes and names the file's content, `phash` has 64 bits, unsigned, `thumbnail` is a
-    JPEG of long side at most THUMBNAIL_SIDE, `pixels` uint8 RGB [S, S, 3], the network's input.
+    JPEG of long side at most THUMBNAIL_SIDE, `inputs` are the networks' inputs, uint8 RGB [S, S, 3] each, in
+    the order in which they were asked for.
     """
 
     content_hash: bytes
     facts: Facts
     phash: int
     thumbnail: bytes
-    pixels: Pixels
+    inputs: tuple[Pixels, ...]
+
+    @property
+    def pixels(self) -> Pixels:
+        """The input of the only network, or of the first."""
+        return self.inputs[0]
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -75,43 +82,69 @@ def content_hash(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def read_photo(data: bytes, input_size: int, limits: Limits = DEFAULT_LIMITS) -> Reading:
-    """Everything the library keeps of a photo, from one decode; `pixels` has side `input_size`.
+def read_photo(data: bytes, *inputs: NetworkInput, limits: Limits = DEFAULT_LIMITS) -> Reading:
+    """Everything the library keeps of a photo, and the input of each of these networks, from one decode.
 
-    The whole photo is fitted into the square, its proportions not kept. Same bytes, same reading.
-    Raises UnreadablePhoto.
+    Same bytes, same reading. Raises UnreadablePhoto.
     """
-    return read_region(data, _WHOLE, input_size, limits)
+    return _read(data, _WHOLE, inputs, limits)
 
 
-def read_region(data: bytes, region: Region, input_size: int, limits: Limits = DEFAULT_LIMITS) -> Reading:
+def read_region(
+    data: bytes, region: Region, *inputs: NetworkInput, limits: Limits = DEFAULT_LIMITS
+) -> Reading:
     """Like `read_photo` for a part of the photo: x, y, width, height as fractions of the upright photo.
 
-    Hash and facts are those of the whole photo; thumbnail, pixels and perceptual hash those of the region,
-    decoded as finely as they need. Raises QueryError for a region outside 0..1, else UnreadablePhoto.
+    Hash and facts are those of the whole photo; thumbnail, inputs and perceptual hash those of the region,
+    decoded as finely as they need. Whoever chose it meant all of it: it is squashed, never trimmed.
+    Raises QueryError for a region outside 0..1, else UnreadablePhoto.
     """
     check_region(region)
+    return _read(data, region, tuple(wanted.untrimmed for wanted in inputs), limits)
 
+
+def _read(data: bytes, region: Region, inputs: tuple[NetworkInput, ...], limits: Limits) -> Reading:
     def reduction(width: int, height: int) -> float:
         part = (width * region[2], height * region[3])
         needed = _fit(part, THUMBNAIL_SIDE)
-        return min(part[0] / max(needed[0], input_size), part[1] / max(needed[1], input_size))
+        allowed = [part[0] / needed[0], part[1] / needed[1]]
+        for wanted in inputs:
+            seen = wanted.part_of(*part)
+            allowed += [part[0] * seen[2] / wanted.size, part[1] * seen[3] / wanted.size]
+        return min(allowed)
 
     decoded = decode(data, reduction, limits)
     image, facts = decoded.image, decoded.facts
-    x, y, width, height = region
-    box = (x * image.width, y * image.height, (x + width) * image.width, (y + height) * image.height)
-    box = (box[0], box[1], min(box[2], image.width), min(box[3], image.height))
-    part = (facts.width * width, facts.height * height)
-    thumbnail = image.resize(_fit(part, THUMBNAIL_SIDE), Image.Resampling.BICUBIC, box)
-    square = image.resize((input_size, input_size), Image.Resampling.BICUBIC, box)
+    part = (facts.width * region[2], facts.height * region[3])
+    thumbnail = image.resize(_fit(part, THUMBNAIL_SIDE), Image.Resampling.BICUBIC, _box(image, region))
+    squares = [
+        image.resize(
+            (wanted.size, wanted.size),
+            Image.Resampling.BICUBIC,
+            _box(image, _within(region, wanted.part_of(*part))),
+        )
+        for wanted in inputs
+    ]
     return Reading(
         content_hash=content_hash(data),
         facts=facts,
         phash=perceptual_hash(thumbnail),
         thumbnail=_jpeg(thumbnail),
-        pixels=np.array(square),
+        inputs=tuple(np.array(square) for square in squares),
     )
+
+
+def _within(region: Region, part: Region) -> Region:
+    """A part of a region, as fractions of the photo."""
+    x, y, width, height = region
+    return x + part[0] * width, y + part[1] * height, part[2] * width, part[3] * height
+
+
+def _box(image: Image.Image, region: Region) -> tuple[float, float, float, float]:
+    """The edges of a region in an image, in pixels."""
+    x, y, width, height = region
+    right, lower = (x + width) * image.width, (y + height) * image.height
+    return x * image.width, y * image.height, min(right, image.width), min(lower, image.height)
 
 
 def check_region(region: Region) -> None:

@@ -28,6 +28,8 @@ MAX_FILE_BYTES = 256 << 20
 # float16 features may take 4 KB a photo.
 MAX_FEATURES = 2048
 MAX_PART = 1024
+# How a photo becomes the square that the trunk sees: see photosim.imaging.network_input.
+GEOMETRIES = ("squash", "trim")
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -52,6 +54,7 @@ class ModelCard:
     source: str
     metrics: dict[str, Any] = field(hash=False)
     files: dict[str, str] = field(hash=False)
+    geometry: str = GEOMETRIES[0]
 
     def read_file(self, name: str) -> bytes:
         """The bytes of one of the model's files; raises ModelError unless they are what the card says."""
@@ -96,6 +99,7 @@ def load_card(folder: Path, bundled: bool = False) -> ModelCard:
         source=_value(card, "source", str, path),
         metrics=_value(card, "metrics", dict, path),
         files=files,
+        geometry=_value(card, "geometry", str, path) if "geometry" in card else GEOMETRIES[0],
     )
     _check(result, number, path)
     return result
@@ -114,6 +118,7 @@ def _check(card: ModelCard, number: int, path: Path) -> None:
         "focus": not math.isfinite(card.focus) or not 0 <= card.focus <= 1,
         "feature_dim": not 0 < card.feature_dim <= MAX_FEATURES,
         "input_size": not 32 <= card.input_size <= 1024 or card.input_size % 32 != 0,
+        "geometry": card.geometry not in GEOMETRIES,
         "files": any(
             Path(name).name != name or not isinstance(digest, str) or not _SHA256.fullmatch(digest)
             for name, digest in card.files.items()

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import Reading, content_hash, read_photo
 
 KILL = b"KILL"
@@ -24,7 +25,7 @@ LOG_VARIABLE = "PHOTOSIM_TEST_DECODED"
 """The file in which every decode is noted, one content hash a line."""
 
 
-def dangerous(data: bytes, input_size: int) -> Reading:
+def dangerous(data: bytes, *inputs: NetworkInput) -> Reading:
     """`read_photo`, but for files that end in one of the marks."""
     log = os.environ.get(LOG_VARIABLE)
     if log:
@@ -44,15 +45,15 @@ def dangerous(data: bytes, input_size: int) -> Reading:
         re.match(r"(a+)+$", "a" * 60 + "b")
     elif mark == SLOW:
         time.sleep(0.5)
-    return read_photo(data, input_size)
+    return read_photo(data, *inputs)
 
 
-def never(data: bytes, input_size: int) -> Reading:
+def never(data: bytes, *inputs: NetworkInput) -> Reading:
     """For scans that must not decode anything: the worker dies if they do."""
     raise AssertionError("a photo was decoded that should not have been")
 
 
-def brisk(data: bytes, input_size: int) -> Reading:
+def brisk(data: bytes, *inputs: NetworkInput) -> Reading:
     """Takes a twentieth of a second, so that a scan can be watched."""
     time.sleep(0.05)
-    return read_photo(data, input_size)
+    return read_photo(data, *inputs)

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from photosim.imaging.facts import Facts
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.plugins import register_plugins
 from photosim.imaging.reading import read_bytes, read_photo
 from tests.imaging.pictures import encoded, exif_block, quarters, rationals, short, text
 
 
 def facts_of(exif: bytes, format: str = "JPEG") -> Facts:
-    return read_photo(encoded(quarters(96, 64), format, exif=exif), 32).facts
+    return read_photo(encoded(quarters(96, 64), format, exif=exif), NetworkInput(32)).facts
 
 
 def first(**entries: Any) -> Facts:
@@ -228,7 +229,7 @@ def test_a_broken_block_costs_at_most_its_facts(exif: bytes, format: str) -> Non
         data = with_exif_directory(encoded(quarters(96, 64), "TIFF"), exif[6:])
     else:
         data = encoded(quarters(96, 64), format, exif=exif)
-    facts = read_photo(data, 32).facts
+    facts = read_photo(data, NetworkInput(32)).facts
     assert (facts.width, facts.height) == (96, 64)
     if b"Model" in exif and format != "TIFF":
         assert facts.camera == "Model"
@@ -261,14 +262,15 @@ def test_a_block_changed_at_random_costs_at_most_its_facts(format: str) -> None:
             data = plain.replace(block[6:], bytes(damaged[6:]))
         else:
             data = encoded(quarters(96, 64), format, exif=bytes(damaged))
-        facts = read_photo(data, 32).facts
+        facts = read_photo(data, NetworkInput(32)).facts
         assert sorted((facts.width, facts.height)) == [64, 96]
         assert Facts.from_json(facts.to_json()) == facts
 
 
 def test_what_cameras_wrote_is_understood(shared: Path) -> None:
     facts = {
-        path.stem: read_photo(read_bytes(path), 32).facts for path in sorted((shared / "camera").iterdir())
+        path.stem: read_photo(read_bytes(path), NetworkInput(32)).facts
+        for path in sorted((shared / "camera").iterdir())
     }
     assert len(facts) == 40
     assert sum(fact.taken is not None for fact in facts.values()) >= 34

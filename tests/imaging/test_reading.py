@@ -21,6 +21,7 @@ from photosim.errors import QueryError, UnreadablePhoto
 from photosim.imaging import colour as colours
 from photosim.imaging.formats import is_photo_name
 from photosim.imaging.limits import Limits
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.plugins import register_plugins
 from photosim.imaging.reading import (
     THUMBNAIL_SIDE,
@@ -45,12 +46,13 @@ from tests.imaging.pictures import (
 )
 
 SIZE = 224
+INPUT = NetworkInput(SIZE)
 CHECKOUT = Path(__file__).parents[2]
 
 
 def reason(data: bytes, limits: Limits | None = None) -> str:
     with pytest.raises(UnreadablePhoto) as caught:
-        read_photo(data, SIZE, limits or Limits())
+        read_photo(data, INPUT, limits=limits or Limits())
     return caught.value.reason
 
 
@@ -84,7 +86,7 @@ def with_png_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
 class TestReading:
     def test_everything_kept_of_a_photo_comes_from_its_bytes(self) -> None:
         data = encoded(quarters(1600, 1200), "JPEG", quality=92)
-        reading = read_photo(data, SIZE)
+        reading = read_photo(data, INPUT)
         assert reading.content_hash == content_hash(data)
         assert len(reading.content_hash) == 16
         assert (reading.facts.width, reading.facts.height, reading.facts.format) == (1600, 1200, "JPEG")
@@ -100,17 +102,17 @@ class TestReading:
     def test_the_same_bytes_give_the_same_reading(self, sample_photos: list[Path]) -> None:
         for path in sample_photos:
             data = read_bytes(path)
-            one, other = read_photo(data, SIZE), read_photo(data, SIZE)
+            one, other = read_photo(data, INPUT), read_photo(data, INPUT)
             assert np.array_equal(one.pixels, other.pixels)
             assert (one.thumbnail, one.phash, one.facts) == (other.thumbnail, other.phash, other.facts)
 
     def test_several_threads_read_as_one_does(self, sample_photos: list[Path]) -> None:
         photos = [read_bytes(path) for path in sample_photos]
-        alone = [read_photo(data, SIZE).thumbnail for data in photos]
+        alone = [read_photo(data, INPUT).thumbnail for data in photos]
         together: dict[int, list[bytes]] = {}
 
         def work(number: int) -> None:
-            together[number] = [read_photo(data, SIZE).thumbnail for data in photos]
+            together[number] = [read_photo(data, INPUT).thumbnail for data in photos]
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
         for thread in threads:
@@ -120,7 +122,7 @@ class TestReading:
         assert [together[number] for number in range(4)] == [alone] * 4
 
     def test_a_small_photo_is_not_enlarged_for_its_thumbnail(self) -> None:
-        reading = read_photo(encoded(quarters(100, 60), "PNG"), SIZE)
+        reading = read_photo(encoded(quarters(100, 60), "PNG"), INPUT)
         with Image.open(io.BytesIO(reading.thumbnail)) as thumbnail:
             assert thumbnail.size == (100, 60)
         assert reading.pixels.shape == (SIZE, SIZE, 3)
@@ -128,7 +130,7 @@ class TestReading:
     @pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000), (9, 4000), (4000, 230), (17, 33)])
     @pytest.mark.parametrize("format", ["JPEG", "PNG"])
     def test_odd_proportions_are_read(self, size: tuple[int, int], format: str) -> None:
-        reading = read_photo(encoded(quarters(*size), format), SIZE)
+        reading = read_photo(encoded(quarters(*size), format), INPUT)
         assert (reading.facts.width, reading.facts.height) == size
         assert reading.pixels.shape == (SIZE, SIZE, 3)
         with Image.open(io.BytesIO(reading.thumbnail)) as thumbnail:
@@ -139,16 +141,16 @@ class TestReading:
         photo = Image.open(sample_photos[0]).convert("RGB").resize((3200, 2400), Image.Resampling.BICUBIC)
         data = encoded(photo, "JPEG", quality=92)
         plain = np.asarray(Image.open(io.BytesIO(data)).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
-        difference = np.abs(read_photo(data, SIZE).pixels.astype(int) - plain)
+        difference = np.abs(read_photo(data, INPUT).pixels.astype(int) - plain)
         assert difference.mean() < 2.0
 
     def test_the_perceptual_hash_survives_scaling_and_recompression(self, sample_photos: list[Path]) -> None:
         hashes = []
         for path in sample_photos:
             photo = Image.open(path).convert("RGB")
-            original = read_photo(encoded(photo, "JPEG", quality=95), SIZE).phash
+            original = read_photo(encoded(photo, "JPEG", quality=95), INPUT).phash
             smaller = photo.resize((photo.width * 2 // 3, photo.height * 2 // 3))
-            copy = read_photo(encoded(smaller, "JPEG", quality=60), SIZE).phash
+            copy = read_photo(encoded(smaller, "JPEG", quality=60), INPUT).phash
             assert (original ^ copy).bit_count() <= 8
             hashes.append(original)
         apart = [(a ^ b).bit_count() for i, a in enumerate(hashes) for b in hashes[:i]]
@@ -156,7 +158,7 @@ class TestReading:
 
     def test_a_photo_of_one_colour_has_a_steady_hash(self) -> None:
         for colour in ("black", "white", (90, 120, 30)):
-            assert read_photo(encoded(Image.new("RGB", (500, 300), colour), "JPEG"), SIZE).phash == 0
+            assert read_photo(encoded(Image.new("RGB", (500, 300), colour), "JPEG"), INPUT).phash == 0
 
 
 class TestOrientation:
@@ -180,7 +182,7 @@ class TestOrientation:
         exif = Image.Exif()
         exif[0x0112] = orientation
         data = encoded(stored, format, exif=exif.tobytes())
-        reading = read_photo(data, SIZE)
+        reading = read_photo(data, INPUT)
         assert (reading.facts.width, reading.facts.height) == (1000, 600)
         assert_quarters(reading.pixels)
         with Image.open(io.BytesIO(reading.thumbnail)) as thumbnail:
@@ -194,7 +196,7 @@ class TestOrientation:
     def test_the_eight_examples_are_one_picture(self, shared: Path) -> None:
         for kind, size in (("Landscape", (1800, 1200)), ("Portrait", (1200, 1800))):
             readings = [
-                read_photo(read_bytes(shared / "orientation" / f"{kind}_{number}.jpg"), SIZE)
+                read_photo(read_bytes(shared / "orientation" / f"{kind}_{number}.jpg"), INPUT)
                 for number in range(1, 9)
             ]
             assert {(reading.facts.width, reading.facts.height) for reading in readings} == {size}
@@ -205,18 +207,18 @@ class TestOrientation:
 
 class TestColours:
     def test_grey_becomes_rgb(self) -> None:
-        pixels = read_photo(encoded(Image.new("L", (300, 200), 90), "JPEG"), SIZE).pixels
+        pixels = read_photo(encoded(Image.new("L", (300, 200), 90), "JPEG"), INPUT).pixels
         assert corners(pixels) == [(90, 90, 90)] * 4
 
     def test_one_bit_becomes_black_and_white(self) -> None:
         page = Image.new("1", (300, 200), 1)
         page.paste(0, (0, 0, 150, 200))
-        pixels = read_photo(encoded(page, "PNG"), SIZE).pixels
+        pixels = read_photo(encoded(page, "PNG"), INPUT).pixels
         assert corners(pixels) == [(0, 0, 0), (255, 255, 255)] * 2
 
     def test_a_palette_gives_its_colours(self) -> None:
-        assert_quarters(read_photo(encoded(quarters().quantize(8), "PNG"), SIZE).pixels)
-        assert_quarters(read_photo(encoded(quarters(), "GIF"), SIZE).pixels)
+        assert_quarters(read_photo(encoded(quarters().quantize(8), "PNG"), INPUT).pixels)
+        assert_quarters(read_photo(encoded(quarters(), "GIF"), INPUT).pixels)
 
     def test_what_is_transparent_shows_white(self) -> None:
         picture = quarters(400, 400).convert("RGBA")
@@ -228,25 +230,25 @@ class TestColours:
             encoded(picture.quantize(16), "PNG"),
             encoded(picture.convert("LA"), "PNG"),
         ):
-            found = corners(read_photo(data, SIZE).pixels)
+            found = corners(read_photo(data, INPUT).pixels)
             assert found[0] == (255, 255, 255)
             assert found[1] != (255, 255, 255)
 
     def test_a_transparent_colour_of_a_png_shows_white(self) -> None:
         picture = Image.new("RGB", (200, 200), BLUE)
         picture.paste((1, 2, 3), (0, 0, 100, 200))
-        found = corners(read_photo(encoded(picture, "PNG", transparency=(1, 2, 3)), SIZE).pixels)
+        found = corners(read_photo(encoded(picture, "PNG", transparency=(1, 2, 3)), INPUT).pixels)
         assert found == [(255, 255, 255), BLUE] * 2
 
     def test_half_transparent_is_half_white(self) -> None:
-        pixels = read_photo(encoded(Image.new("RGBA", (300, 300), (0, 0, 0, 128)), "PNG"), SIZE).pixels
+        pixels = read_photo(encoded(Image.new("RGBA", (300, 300), (0, 0, 0, 128)), "PNG"), INPUT).pixels
         assert abs(int(pixels[9, 9, 0]) - 127) <= 1
 
     def test_printing_inks_are_not_inverted(self) -> None:
         """Adobe stores CMYK in JPEGs inverted, and not in TIFFs."""
         inks = Image.new("CMYK", (300, 300), (0, 200, 200, 20))
         for data in (encoded(inks, "JPEG", quality=95), encoded(inks, "TIFF")):
-            red, green, blue = corners(read_photo(data, SIZE).pixels)[0]
+            red, green, blue = corners(read_photo(data, INPUT).pixels)[0]
             assert red > 200
             assert green < 80
             assert blue < 80
@@ -254,7 +256,7 @@ class TestColours:
     @pytest.mark.parametrize("format", ["PNG", "TIFF"])
     def test_sixteen_bits_keep_their_brightness(self, format: str) -> None:
         values = np.full((200, 300), 100 * 257, dtype=np.uint16)
-        pixels = read_photo(encoded(Image.fromarray(values), format), SIZE).pixels
+        pixels = read_photo(encoded(Image.fromarray(values), format), INPUT).pixels
         assert corners(pixels) == [(100, 100, 100)] * 4
 
     @pytest.mark.parametrize(
@@ -267,7 +269,7 @@ class TestColours:
         ],
     )
     def test_wide_values_become_grey(self, values: np.ndarray, grey: int) -> None:
-        pixels = read_photo(encoded(Image.fromarray(values), "TIFF"), SIZE).pixels
+        pixels = read_photo(encoded(Image.fromarray(values), "TIFF"), INPUT).pixels
         assert corners(pixels) == [(grey, grey, grey)] * 4
 
     @pytest.mark.parametrize(
@@ -295,33 +297,33 @@ class TestColours:
     def test_values_at_both_ends_of_what_a_float_holds_become_black_and_white(self) -> None:
         values = np.full((200, 300), 3e38, dtype=np.float32)
         values[:, :150] = -3e38
-        pixels = read_photo(encoded(Image.fromarray(values), "TIFF"), SIZE).pixels
+        pixels = read_photo(encoded(Image.fromarray(values), "TIFF"), INPUT).pixels
         assert corners(pixels) == [(0, 0, 0), (255, 255, 255)] * 2
 
     def test_lab_and_luma_become_rgb(self) -> None:
         luma = quarters().convert("YCbCr")
-        assert_quarters(read_photo(encoded(luma, "TIFF"), SIZE).pixels)
+        assert_quarters(read_photo(encoded(luma, "TIFF"), INPUT).pixels)
         lab = Image.new("LAB", (300, 300), (255, 128, 128))
-        red, green, blue = corners(read_photo(encoded(lab, "TIFF"), SIZE).pixels)[0]
+        red, green, blue = corners(read_photo(encoded(lab, "TIFF"), INPUT).pixels)[0]
         assert min(red, green, blue) > 240
 
     def test_a_wide_gamut_is_brought_into_srgb(self) -> None:
         """A profile whose red is sRGB's green: colours that ignore it come out wrong, and at once visibly."""
         swapped = swapped_profile()
-        found = corners(read_photo(encoded(quarters(), "JPEG", icc_profile=swapped), SIZE).pixels)
+        found = corners(read_photo(encoded(quarters(), "JPEG", icc_profile=swapped), INPUT).pixels)
         assert found[0][1] > 150 > found[0][0]
         assert found[1][0] > 120 > found[1][1]
         alpha = quarters().convert("RGBA")
-        assert corners(read_photo(encoded(alpha, "PNG", icc_profile=swapped), SIZE).pixels)[0][1] > 150
+        assert corners(read_photo(encoded(alpha, "PNG", icc_profile=swapped), INPUT).pixels)[0][1] > 150
 
     @pytest.mark.parametrize("profile", [b"junk" * 50, b"\0" * 200, b"x"])
     def test_a_broken_profile_is_passed_over(self, profile: bytes) -> None:
         for format in ("JPEG", "PNG", "WEBP"):
-            assert_quarters(read_photo(encoded(quarters(), format, icc_profile=profile), SIZE).pixels)
+            assert_quarters(read_photo(encoded(quarters(), format, icc_profile=profile), INPUT).pixels)
 
     def test_a_profile_of_another_kind_of_image_is_passed_over(self) -> None:
         lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-        assert_quarters(read_photo(encoded(quarters(), "JPEG", icc_profile=lab), SIZE).pixels)
+        assert_quarters(read_photo(encoded(quarters(), "JPEG", icc_profile=lab), INPUT).pixels)
 
 
 def swapped_profile() -> bytes:
@@ -359,7 +361,7 @@ class TestFormats:
     )
     def test_every_format_is_read(self, format: str) -> None:
         register_plugins()
-        reading = read_photo(encoded(quarters(256, 256), format), SIZE)
+        reading = read_photo(encoded(quarters(256, 256), format), INPUT)
         assert reading.facts.width >= 256
         assert_quarters(reading.pixels, tolerance=40)
 
@@ -367,16 +369,16 @@ class TestFormats:
         first, second = quarters(300, 200), Image.new("RGB", (300, 200), "black")
         for format in ("GIF", "WEBP", "PNG", "TIFF", "MPO", "AVIF"):
             data = encoded(first, format, save_all=True, append_images=[second, second])
-            assert_quarters(read_photo(data, SIZE).pixels, tolerance=30)
+            assert_quarters(read_photo(data, INPUT).pixels, tolerance=30)
 
     def test_photos_of_phones_and_browsers_are_read(self, shared: Path) -> None:
         for path in sorted((shared / "formats").iterdir()):
             if path.suffix == ".jxl":
                 assert "JPEG XL" in reason(read_bytes(path))
                 continue
-            reading = read_photo(read_bytes(path), SIZE)
+            reading = read_photo(read_bytes(path), INPUT)
             assert min(reading.facts.width, reading.facts.height) > 50, path.name
-        phone = read_photo(read_bytes(shared / "formats" / "IMG_2682.heic"), SIZE).facts
+        phone = read_photo(read_bytes(shared / "formats" / "IMG_2682.heic"), INPUT).facts
         assert (phone.width, phone.height, phone.camera) == (4032, 3024, "Apple iPhone 7")
         assert (phone.taken, phone.iso, phone.aperture) == ("2019-03-21T11:04:22", 20, 1.8)
         assert (phone.latitude, phone.longitude) == pytest.approx((41.2203, -96.071625))
@@ -401,7 +403,7 @@ class TestRegion:
             ((0.0, 0.5, 0.5, 0.5), BLUE),
             ((0.5, 0.5, 0.5, 0.5), YELLOW),
         ):
-            reading = read_region(data, region, SIZE)
+            reading = read_region(data, region, INPUT)
             assert np.abs(np.array(corners(reading.pixels)) - colour).max() <= 6
             assert (reading.facts.width, reading.facts.height) == (2400, 1600)
             assert reading.content_hash == content_hash(data)
@@ -413,15 +415,15 @@ class TestRegion:
         stripes = np.zeros((2400, 3200, 3), dtype=np.uint8)
         stripes[:, (np.arange(3200) // 4) % 2 == 0] = 255
         data = encoded(Image.fromarray(stripes), "JPEG", quality=92)
-        assert read_photo(data, SIZE).pixels.std() < 40
-        part = read_region(data, (0.5, 0.5, 0.05, 0.05), SIZE)
+        assert read_photo(data, INPUT).pixels.std() < 40
+        part = read_region(data, (0.5, 0.5, 0.05, 0.05), INPUT)
         assert part.pixels.std() > 90
         with Image.open(io.BytesIO(part.thumbnail)) as thumbnail:
             assert thumbnail.size == (160, 120)
 
     def test_the_whole_photo_as_a_region_is_the_photo(self, sample_photos: list[Path]) -> None:
         data = read_bytes(sample_photos[0])
-        whole, region = read_photo(data, SIZE), read_region(data, (0.0, 0.0, 1.0, 1.0), SIZE)
+        whole, region = read_photo(data, INPUT), read_region(data, (0.0, 0.0, 1.0, 1.0), INPUT)
         assert np.array_equal(whole.pixels, region.pixels)
 
     @pytest.mark.parametrize(
@@ -439,14 +441,14 @@ class TestRegion:
     )
     def test_a_region_outside_the_photo_is_refused(self, region: tuple[float, float, float, float]) -> None:
         with pytest.raises(QueryError, match=f"the region {region[0]:g},{region[1]:g},.* is not within"):
-            read_region(encoded(quarters(), "JPEG"), region, SIZE)
+            read_region(encoded(quarters(), "JPEG"), region, INPUT)
 
     def test_a_region_may_end_a_rounding_beyond_the_photo(self) -> None:
         region = (1 / 3, 0.0, 2 / 3 + 5e-7, 1.0)
-        assert read_region(encoded(quarters(), "JPEG"), region, SIZE).pixels.shape == (SIZE, SIZE, 3)
+        assert read_region(encoded(quarters(), "JPEG"), region, INPUT).pixels.shape == (SIZE, SIZE, 3)
 
     def test_the_thinnest_region_is_read(self) -> None:
-        reading = read_region(encoded(quarters(50, 50), "PNG"), (0.999, 0.999, 0.001, 0.001), SIZE)
+        reading = read_region(encoded(quarters(50, 50), "PNG"), (0.999, 0.999, 0.001, 0.001), INPUT)
         assert np.abs(reading.pixels[SIZE // 2, SIZE // 2].astype(int) - YELLOW).max() <= 3
 
 
@@ -604,7 +606,7 @@ class TestBadBytes:
             data = encoded(Image.new("RGB", (width, height)), format, lossless=True, quality=0, method=0)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert read_photo(data, SIZE).facts.width == width
+            assert read_photo(data, INPUT).facts.width == width
 
     @pytest.mark.parametrize(
         ("kind", "content"),
@@ -622,7 +624,7 @@ class TestBadBytes:
     def test_bombs_and_rubbish_beside_the_pixels_of_a_png_cost_no_photo(
         self, kind: bytes, content: bytes
     ) -> None:
-        assert_quarters(read_photo(with_png_chunk(encoded(quarters(), "PNG"), kind, content), SIZE).pixels)
+        assert_quarters(read_photo(with_png_chunk(encoded(quarters(), "PNG"), kind, content), INPUT).pixels)
 
     @pytest.mark.parametrize(
         ("marker", "content"),
@@ -642,14 +644,14 @@ class TestBadBytes:
     def test_rubbish_beside_the_pixels_of_a_jpeg_costs_no_photo(self, marker: int, content: bytes) -> None:
         data = encoded(quarters(), "JPEG", quality=92)
         segment = struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
-        assert_quarters(read_photo(data[:2] + segment + data[2:], SIZE).pixels)
+        assert_quarters(read_photo(data[:2] + segment + data[2:], INPUT).pixels)
 
     def test_damaged_files_are_read_or_refused(self, shared: Path, capfd: pytest.CaptureFixture[str]) -> None:
         files = sorted((shared / "damaged").iterdir())
         assert len(files) > 100
         for path in files:
             try:
-                read_photo(read_bytes(path), SIZE)
+                read_photo(read_bytes(path), INPUT)
             except UnreadablePhoto as error:
                 assert error.reason and error.reason[0].islower() and not error.reason.endswith("."), (
                     path.name
@@ -672,7 +674,7 @@ class TestBadBytes:
                 for position in chance.integers(0, min(len(data), chance.choice([80, 10_000])), 3):
                     data[position] = chance.integers(0, 256)
                 try:
-                    assert read_photo(bytes(data), SIZE, limits).pixels.shape == (SIZE, SIZE, 3)
+                    assert read_photo(bytes(data), INPUT, limits=limits).pixels.shape == (SIZE, SIZE, 3)
                 except UnreadablePhoto:
                     refused += 1
         assert 0 < refused < 60 * len(seeds)

@@ -10,11 +10,13 @@ from PIL import Image
 
 from photosim.errors import UnreadablePhoto
 from photosim.imaging import colour, decoding
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import read_photo
 from photosim.imaging.room import Room
 from tests.imaging.pictures import encoded, quarters
 
 SIZE = 224
+INPUT = NetworkInput(SIZE)
 TOGETHER_SECONDS = 0.3
 
 
@@ -67,7 +69,7 @@ def test_photos_that_need_much_memory_are_decoded_one_after_the_other(
 ) -> None:
     monkeypatch.setattr(decoding, "_room", Room(pixels=1_000_000, free=100_000))
     data = encoded(quarters(1000, 800), format, **options)
-    in_threads(3, lambda: read_photo(data, SIZE))
+    in_threads(3, lambda: read_photo(data, INPUT))
     assert decoders.most == 1
 
 
@@ -78,7 +80,7 @@ def test_photos_that_need_little_memory_are_decoded_side_by_side(
     """A JPEG is decoded at a fraction of its size."""
     monkeypatch.setattr(decoding, "_room", Room(pixels=1_000_000, free=300_000))
     data = encoded(quarters(*size), format)
-    in_threads(2, lambda: read_photo(data, SIZE))
+    in_threads(2, lambda: read_photo(data, INPUT))
     assert decoders.most == 2
 
 
@@ -87,8 +89,8 @@ def test_a_photo_that_cannot_be_read_leaves_its_room_to_the_next(monkeypatch: py
     data = encoded(quarters(400, 300), "PNG")
     for _ in range(2):
         with pytest.raises(UnreadablePhoto):
-            read_photo(data[:-300], SIZE)
-    assert read_photo(data, SIZE).facts.width == 400
+            read_photo(data[:-300], INPUT)
+    assert read_photo(data, INPUT).facts.width == 400
 
 
 def test_a_large_photo_gets_its_turn_while_smaller_ones_go_on_coming() -> None:

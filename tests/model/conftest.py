@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import read_bytes, read_photo
 from photosim.model.card import CARD, ModelCard, load_card
 from photosim.paths import bundled_models
@@ -46,4 +47,4 @@ def change_card(folder: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def sample_pixels(sample_photos: list[Path]) -> npt.NDArray[np.uint8]:
     """scikit-image's pictures as network input, [N, 224, 224, 3]."""
-    return np.stack([read_photo(read_bytes(path), 224).pixels for path in sample_photos])
+    return np.stack([read_photo(read_bytes(path), NetworkInput(224)).pixels for path in sample_photos])

@@ -124,6 +124,8 @@ def test_a_newer_format_asks_for_an_update(change_card: Callable[..., Path]) -> 
         ("focus", 1.5),
         ("focus", float("nan")),
         ("feature_dim", 10**9),
+        ("geometry", "stretch"),
+        ("geometry", 1),
         ("input_size", 225),
         ("input_size", 10**6),
         ("licence", None),
@@ -196,3 +198,8 @@ def test_a_truncated_graph_is_refused(folder: Path) -> None:
     for part in (data[:-1000], data[:100], b""):
         with pytest.raises(ModelError, match="no graph that can be run"):
             OnnxRuntime(replace_file(folder, TRUNK_GRAPH, part), 1)
+
+
+def test_a_card_without_a_geometry_squashes_photos(change_card: Callable[..., Path]) -> None:
+    assert load_card(change_card(geometry=None)).geometry == "squash"
+    assert load_card(change_card(geometry="trim")).geometry == "trim"
