@@ -15,25 +15,24 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from photosim.imaging.network_input import TRIM, NetworkInput
+
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 
 # Of red, green and blue in what the eye takes for brightness (ITU-R BT.601).
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
+_TRIMMED = NetworkInput(1, TRIM)
+
 
 # Geometry
 
 
 def trim_box(width: float, height: float) -> tuple[float, float, float, float]:
-    """x, y, width and height of what the geometry "trim" keeps: the long side cut, centred, to the square
-    root of its excess over the short one, which halves how much a square then squashes the photo.
-    """
-    if width > height:
-        kept = math.sqrt(width * height)
-        return ((width - kept) / 2, 0.0, kept, height)
-    kept = math.sqrt(width * height)
-    return (0.0, (height - kept) / 2, width, kept)
+    """x, y, width and height, in the unit given, of what a network of geometry "trim" sees of a photo."""
+    x, y, part_width, part_height = _TRIMMED.part_of(width, height)
+    return x * width, y * height, part_width * width, part_height * height
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> Points:
