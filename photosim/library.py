@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,9 @@ from photosim.model.registry import Registry
 from photosim.paths import Folders, bundled_models
 from photosim.search.searcher import Searcher
 from photosim.settings import Settings
+
+if TYPE_CHECKING:
+    from photosim.search.verification import Verifier
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Library:
         self._lock = threading.Lock()
         self._searcher: Searcher | None = None
         self._worker: InteractiveWorker | None = None
+        self._verifier: Verifier | None = None
 
     @property
     def worker_setup(self) -> WorkerSetup:
@@ -142,6 +148,33 @@ class Library:
         if photo is not None and _unchanged(str(source), photo):
             return photo
         return self.catalog.photo_by_hash(content_hash(read_bytes(source)))
+
+    @property
+    def verifier(self) -> Verifier:
+        """Compares photos point by point; made, and OpenCV loaded, at the first use."""
+        from photosim.search.verification import Verifier
+
+        with self._lock:
+            if self._verifier is None:
+                self._verifier = Verifier(self.catalog, self.thumbnails, self.renew_thumbnail)
+            return self._verifier
+
+    def renew_thumbnail(self, photo_id: int) -> bool:
+        """Read a photo again for its thumbnail; False where it is offline or has changed since its scan.
+
+        Blocks until it is read: not for the GUI's thread. Raises UnreadablePhoto.
+        """
+        photo = self.catalog.photo(photo_id)
+        if photo is None or photo.offline:
+            return False
+        try:
+            examined = self.worker.examine(Path(photo.path)).result()
+        except CancelledError:  # the window is closing
+            return False
+        if examined.content_hash != photo.content_hash:
+            return False
+        self.thumbnails.put_many([(photo.content_hash, examined.thumbnail)])
+        return True
 
     def remove_folder(self, path: str) -> int:
         """Forget a folder and what is known of its photos; returns how many photos went.

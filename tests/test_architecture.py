@@ -21,7 +21,7 @@ PARTS: dict[str, set[str]] = {
     "settings": set(),
     "catalog": {"imaging"},
     "engine": {"imaging", "model"},
-    "search": {"catalog", "index", "model"},
+    "search": {"catalog", "imaging", "index", "model"},
     "groups": {"catalog", "imaging", "index", "model"},
     "library": {"catalog", "engine", "imaging", "model", "search", "settings"},
     "scan": {"catalog", "engine", "imaging", "library"},
@@ -104,7 +104,7 @@ def test_the_core_names_no_qt() -> None:
             assert not foreign & {"PySide6", "shiboken6"}, name
 
 
-@pytest.mark.parametrize("module", ["appdirs", "hnswlib", "onnxruntime", "torchvision", "pillow_heif"])
+@pytest.mark.parametrize("module", ["appdirs", "cv2", "hnswlib", "onnxruntime", "torchvision", "pillow_heif"])
 def test_a_foreign_thing_is_known_to_one_module(module: str) -> None:
     knowing = {name for name, path in modules() if module in {one.split(".")[0] for one in imported(path)}}
     assert len(knowing) <= 1
@@ -138,8 +138,11 @@ for name in {core!r}:
 @pytest.mark.parametrize(
     ("start", "absent"),
     [
-        ("import photosim.cli, photosim.library, photosim.scan.scanner", {"PySide6", "torch", "torchvision"}),
-        ("import photosim.app", {"torch", "torchvision", "onnxruntime"}),
+        (
+            "import photosim.cli, photosim.library, photosim.scan.scanner",
+            {"PySide6", "torch", "torchvision", "cv2"},
+        ),
+        ("import photosim.app", {"torch", "torchvision", "onnxruntime", "cv2"}),
         ("import photosim.imaging", {"PySide6", "torch", "onnxruntime"}),
     ],
 )
@@ -160,4 +163,4 @@ if __name__ == "__main__":
     assert run({[*arguments, "add", str(photo.parent)]!r}) == 0
     assert run({[*arguments, "search", str(photo)]!r}) == 0
 """
-    assert not loaded_after(python, code) & {"PySide6", "torch", "torchvision"}
+    assert not loaded_after(python, code) & {"PySide6", "torch", "torchvision", "cv2"}

@@ -1,4 +1,7 @@
-"""Thumbnails in a SQLite file of the cache folder, keyed by content hash; all of it can be deleted."""
+"""Thumbnails in a SQLite file of the cache folder, keyed by content hash; all of it can be deleted.
+
+Beside them lie keypoints, found in a thumbnail when a search first wanted to compare it point by point.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from photosim.catalog.database import Database, is_damage
 from photosim.errors import LibraryError
 
 BYTES_PER_PHOTO = 22_000  # JPEG, long side 384 px: measured mean over mixed photos, rounded up
+KEYPOINTS_KEPT = 20_000
+"""Photos, the last checked: about 60 KB each."""
 _WORTH_GIVING_BACK = 16 << 20
 """Bytes: less is left in the file, for the thumbnails to come."""
 _PAGES_AT_ONCE = 5_000
@@ -30,6 +35,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
         _allow_shrinking(connection)
     connection.execute(
         "CREATE TABLE IF NOT EXISTS thumbnails (content_hash BLOB PRIMARY KEY, jpeg BLOB NOT NULL)"
+    )
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS keypoints (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " content_hash BLOB NOT NULL UNIQUE, version INTEGER NOT NULL, data BLOB NOT NULL)"
     )
 
 
@@ -93,12 +102,14 @@ class ThumbnailStore:
         )
 
     def remove_many(self, content_hashes: Iterable[bytes]) -> None:
-        """Forget them, and let the file shrink after many."""
+        """Forget them and their keypoints, and let the file shrink after many."""
         rows = [(item,) for item in content_hashes]
-        self._run(
-            Database.writing,
-            lambda connection: connection.executemany("DELETE FROM thumbnails WHERE content_hash = ?", rows),
-        )
+
+        def delete(connection: sqlite3.Connection) -> None:
+            for table in ("thumbnails", "keypoints"):
+                connection.executemany(f"DELETE FROM {table} WHERE content_hash = ?", rows)
+
+        self._run(Database.writing, delete)
         try:
             self._run(Database.reading, _give_space_back)
         except LibraryError as error:
@@ -109,6 +120,38 @@ class ThumbnailStore:
             Database.reading,
             lambda connection: {row[0] for row in connection.execute("SELECT content_hash FROM thumbnails")},
         )
+
+    def keypoints(self, content_hash: bytes, version: int) -> bytes | None:
+        """What was put for a photo, where it is of this version."""
+
+        def select(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(
+                "SELECT data FROM keypoints WHERE content_hash = ? AND version = ?", (content_hash, version)
+            ).fetchone()
+            return None if row is None else bytes(row[0])
+
+        return self._run(Database.reading, select)
+
+    def put_keypoints(self, keypoints: Iterable[tuple[bytes, bytes]], version: int) -> None:
+        """Keep pairs of content hash and keypoints of photos that have a thumbnail, in one transaction.
+
+        Of all photos, those of the last KEYPOINTS_KEPT are kept.
+        """
+        rows = [(item, version, data, item) for item, data in keypoints]
+
+        def insert(connection: sqlite3.Connection) -> None:
+            # A photo removed meanwhile has no thumbnail any more, and nobody would remove these after it.
+            connection.executemany(
+                "INSERT OR REPLACE INTO keypoints (content_hash, version, data)"
+                " SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM thumbnails WHERE content_hash = ?)",
+                rows,
+            )
+            connection.execute(
+                "DELETE FROM keypoints WHERE number <= (SELECT max(number) FROM keypoints) - ?",
+                (KEYPOINTS_KEPT,),
+            )
+
+        self._run(Database.writing, insert)
 
     def close(self) -> None:
         self._database.close()

@@ -97,7 +97,7 @@ class ThumbnailMender(QObject):
         self._busy = True
         photo_id, _ = self._wanted.popitem()
         self._tasks.run(
-            lambda: make_thumbnail(self._library, photo_id),
+            lambda: self._library.renew_thumbnail(photo_id),
             lambda made: self._done(photo_id, made),
             self._failed,
             pool="mend",
@@ -114,21 +114,6 @@ class ThumbnailMender(QObject):
         if not isinstance(error, PhotosimError):
             raise error
         self._next()  # the next scan says what is wrong with the photo
-
-
-def make_thumbnail(library: Library, photo_id: int) -> bool:
-    """Read a photo again for its thumbnail; False where it is offline or has changed since its scan."""
-    photo = library.catalog.photo(photo_id)
-    if photo is None or photo.offline:
-        return False
-    try:
-        examined = library.worker.examine(Path(photo.path)).result()
-    except CancelledError:  # the window is closing
-        return False
-    if examined.content_hash != photo.content_hash:
-        return False
-    library.thumbnails.put_many([(photo.content_hash, examined.thumbnail)])
-    return True
 
 
 def to_image(pixels: np.ndarray) -> QImage:
