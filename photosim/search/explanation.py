@@ -25,10 +25,13 @@ Box = tuple[float, float, float, float]
 
 LEAST_SIDE = 0.25
 """Of a photo, the side of the smallest region that is worth searching for."""
-_WARM = 0.5
-"""Of the hottest place: places at least as hot belong to one area."""
-_AS_WARM = 0.7
-"""Of the place asked about."""
+_LEAST_HEAT = 0.5
+"""Similarity that the hottest place would make if all places were as hot."""
+_WARM = 0.25
+"""Places that belong to an area are at least as warm as this,"""
+_AS_WARM = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""and have this share of the warmth of the place asked about: the first that does not give half a photo."""
+_MOST_OF_IT = 0.5
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,13 @@ def _weigh(splits: Sequence[Split | None], parts: tuple[int, int], focus: float)
 def heat(split: Split) -> Floats:
     """How much each place adds beside the hottest one, float32 [H, W] from 0 to 1.
 
-    The bias is shared out evenly first: it takes from every place what photos have in common anyway. Places
-    that make the photos less similar are cold; where all do, or none has any part, everything is.
+    Places that make the photos less similar are cold. A bias below 0 is shared out evenly first: it takes
+    from every place what photos have in common anyway. Where no place adds much (half of what each adds to
+    the similarity of a photo with itself), none is hot.
     """
-    places = split.places + np.float32(split.bias / split.places.size)
-    hottest = float(places.max())
-    if hottest <= 0:
-        return np.zeros_like(places)
+    count = split.places.size
+    places = split.places + np.float32(min(split.bias, 0.0) / count)
+    hottest = max(float(places.max()), _LEAST_HEAT / count)
     result: Floats = np.clip(places / np.float32(hottest), 0, 1)
     return result
 
@@ -136,29 +139,39 @@ def heat(split: Split) -> Floats:
 def area_around(warmth: Floats, x: float, y: float) -> Box:
     """The warm area around a point of a heat map [H, W]: a box, all in fractions of the map.
 
-    It holds the places connected with the point that are warm, half as hot as the hottest and nearly as hot
-    as the point itself, and is at least LEAST_SIDE wide and high.
+    It holds the warm places that are connected with the point, and is at least LEAST_SIDE wide and high. An
+    area that would be most of the photo is narrowed to its warmer places: it could as well be the photo.
     """
+    row, column = _cell(y, warmth.shape[0]), _cell(x, warmth.shape[1])
+    box = (0.0, 0.0, 1.0, 1.0)
+    for share in _AS_WARM:
+        box = _box(_connected(warmth, row, column, max(_WARM, share * float(warmth[row, column]))), warmth)
+        if box[2] * box[3] <= _MOST_OF_IT:
+            break
+    return box
+
+
+def _connected(warmth: Floats, row: int, column: int, least: float) -> set[tuple[int, int]]:
+    """The places as warm as `least` that are connected with one, side by side; that one always."""
+    found = {(row, column)}
+    reached = [(row, column)] if warmth[row, column] >= least else []
+    while reached:
+        at = reached.pop()
+        for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+            near = (at[0] + down, at[1] + right)
+            inside = 0 <= near[0] < warmth.shape[0] and 0 <= near[1] < warmth.shape[1]
+            if inside and near not in found and warmth[near] >= least:
+                found.add(near)
+                reached.append(near)
+    return found
+
+
+def _box(places: set[tuple[int, int]], warmth: Floats) -> Box:
     height, width = warmth.shape
-    row, column = _cell(y, height), _cell(x, width)
-    least = max(_WARM, _AS_WARM * float(warmth[row, column]))
-    rows, columns = {row}, {column}
-    seen = {(row, column)}
-    if warmth[row, column] >= least:
-        reached = [(row, column)]
-        while reached:
-            at = reached.pop()
-            rows.add(at[0])
-            columns.add(at[1])
-            for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-                near = (at[0] + down, at[1] + right)
-                inside = 0 <= near[0] < height and 0 <= near[1] < width
-                if inside and near not in seen and warmth[near] >= least:
-                    seen.add(near)
-                    reached.append(near)
+    rows, columns = [row for row, _ in places], [column for _, column in places]
     left, across = _at_least(min(columns) / width, (max(columns) + 1) / width)
-    top, down_to = _at_least(min(rows) / height, (max(rows) + 1) / height)
-    return left, top, across, down_to
+    top, down = _at_least(min(rows) / height, (max(rows) + 1) / height)
+    return left, top, across, down
 
 
 def _cell(fraction: float, count: int) -> int:

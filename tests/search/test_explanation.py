@@ -131,7 +131,12 @@ def test_heat_is_full_at_the_hottest_place_and_none_where_a_place_speaks_against
 def test_what_all_photos_have_in_common_warms_no_place() -> None:
     warm = heat(Split(np.array([[0.5, 0.2], [0.2, 0.2]], np.float32), 0.0, -0.8))
     np.testing.assert_allclose(warm, [[1, 0], [0, 0]], atol=1e-6)
-    assert not heat(Split(np.full((2, 2), -0.1, np.float32), 0.0, 0.0)).any()
+    assert not heat(Split(np.full((2, 2), -0.1, np.float32), 0.0, 0.9)).any()
+
+
+def test_no_place_is_hot_where_photos_are_hardly_similar() -> None:
+    warm = heat(Split(np.array([[0.01, -0.1], [0.0, -0.2]], np.float32), 0.1, 0.1))
+    assert warm.max() < 0.1
 
 
 def spots() -> Floats:
@@ -155,6 +160,12 @@ def test_the_area_around_a_cold_point_or_a_single_place_is_a_quarter_of_the_side
     x, y, width, height = area_around(alone, 0.95, 0.05)
     assert (width, height) == (0.25, 0.25)
     assert (x, y) == pytest.approx((0.75, 0))
+
+
+def test_an_area_that_would_be_the_whole_photo_is_narrowed_to_what_is_warmer() -> None:
+    warm = np.full((8, 8), 0.6, np.float32)
+    warm[2:6, 3:7] = 1.0
+    assert area_around(warm, 0.6, 0.4) == pytest.approx((3 / 8, 2 / 8, 4 / 8, 4 / 8))
 
 
 def test_an_area_never_leaves_the_photo() -> None:
