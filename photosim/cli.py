@@ -132,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
         "--region", metavar="X,Y,W,H", help="search with a part of one photo, as fractions of it"
     )
     command.add_argument("--exact", action="store_true", help="compare with every photo, not by the graph")
+    command.add_argument(
+        "--verify", action="store_true", help="compare the best 100 point by point: exact matches first"
+    )
     command = add("models", "the models that decide what is similar")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
     actions.add_parser("list", help="all models", parents=[everywhere, as_json], allow_abbrev=False)
@@ -327,13 +330,23 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
         if options.focus is not None and 0 in library.card.parts:
             _say(f"the model {library.card.version} has one part: the focus changes nothing")
         focus = library.card.focus if focus is None else focus
+        wanted = int(k)
+        if options.verify:
+            from photosim.search.verification import CANDIDATES
+
+            wanted = max(wanted, CANDIDATES)
         ranking = searcher.rank(
             [example.features for example in more],
             [example.features for example in less],
             focus,
-            int(k),
+            wanted,
             exact=options.exact,
         )
+        ranking = ranking.first(int((ranking.distance <= limit).sum()))
+        inliers: list[int | None] = [None] * len(ranking)
+        if options.verify:
+            ranking, inliers = _verified(library, ranking, more)
+        ranking = ranking.first(int(k))
         photos = library.catalog.photos(ranking.ids.tolist())
         queries = {example.photo_id for example in more}
         results = [
@@ -345,12 +358,12 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
                 "similarity": round(float(similarity), 6),
                 "query": photo_id in queries,
                 "offline": photos[photo_id].offline,
-                "inliers": None,
+                "inliers": inliers[rank - 1],
             }
             for rank, (photo_id, distance, similarity) in enumerate(
                 zip(ranking.ids.tolist(), ranking.distance, ranking.similarity, strict=True), 1
             )
-            if distance <= limit and photo_id in photos
+            if photo_id in photos
         ]
     if options.json:
         _print_json({"focus": focus, "results": results})
@@ -360,8 +373,23 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
         copies = len(result["paths"]) - 1
         if copies:
             marks += f"  (and {copies} identical {'copy' if copies == 1 else 'copies'})"
+        if result["inliers"]:
+            marks += f"  ({result['inliers']} matching points)"
         print(f"{result['rank']:4}  {result['similarity']:z6.3f}  {result['path']}{marks}")
     return 0
+
+
+def _verified(library: Any, ranking: Any, more: Sequence[Any]) -> tuple[Any, list[int | None]]:
+    """A ranking with its exact matches first, and each photo's inliers; None where it was not checked."""
+    from photosim.search.verification import NOT_CHECKED, in_order
+
+    found: dict[int, int] = {}
+    with _Counter() as counter:
+        for step in library.verifier.verify(ranking, more):
+            counter.show(step.done, step.total)
+            found = step.inliers
+    ranking, counts = in_order(ranking, found)
+    return ranking, [None if count == NOT_CHECKED else count for count in counts.tolist()]
 
 
 def _models_list(options: argparse.Namespace, folders: Folders) -> int:

@@ -23,6 +23,7 @@ from photosim.paths import DATA_DIR_VARIABLE, library_folders
 from photosim.scan.lock import scan_lock
 from tests.commands import CHECKOUT, command, photosim, photosim_json
 from tests.made_photos import jpeg, make_photos
+from tests.prints import CORNERS, opened, print_on, written
 
 SUMMARY = ["added", "changed", "moved", "removed", "unchanged", "failed", "seconds"]
 
@@ -219,6 +220,46 @@ def test_a_query_outside_the_library_and_a_region_are_read_from_the_file(home: P
     report = photosim_json(library, "search", whole, "--region", "0.3,0.0,0.4,0.4")
     assert not any(result["query"] for result in report["results"])
     assert report["results"][0]["distance"] > 0.01
+
+
+def test_verify_puts_exact_matches_first_and_counts_their_points(
+    home: Path, library: Path, tmp_path: Path
+) -> None:
+    """A phone's photo of a print: more like the table it lies on, but the print is what it matches."""
+    others = home / "photos" / "others"
+    photo = tmp_path / "print.jpg"
+    corners = 0.5 + 0.7 * (CORNERS - 0.5)
+    photo.write_bytes(
+        written(print_on(opened(others / "coins.png"), opened(others / "astronaut.png"), corners))
+    )
+    plain = photosim_json(library, "search", photo)["results"]
+    assert [result["inliers"] for result in plain] == [None] * 12
+    verified = photosim_json(library, "search", photo, "--verify")["results"]
+    assert [result["rank"] for result in verified] == list(range(1, 13))
+    # The table is in the photo too: both are found again, nothing else is.
+    found = {Path(result["path"]).name for result in verified if result["inliers"]}
+    assert "astronaut.png" in found <= {"astronaut.png", "coins.png"}
+    inliers = [result["inliers"] for result in verified]
+    assert inliers == sorted(inliers, reverse=True)
+    assert inliers[0] >= 10
+    rest = [result["path"] for result in verified if not result["inliers"]]
+    assert rest == [result["path"] for result in plain if result["path"] in rest]
+    (first,) = photosim_json(library, "search", photo, "--verify", "-k", "1")["results"]
+    assert first == verified[0]
+    done = photosim(library, "search", photo, "--verify", "-k", "1")
+    assert f"({inliers[0]} matching points)" in done.stdout
+
+
+def test_verify_goes_with_regions_and_several_photos(home: Path, library: Path) -> None:
+    others = home / "photos" / "others"
+    region = ["search", others / "astronaut.png", "--region", "0.3,0.0,0.4,0.4", "--verify", "-k", "2"]
+    first, second = photosim_json(library, *region)["results"]
+    assert (Path(first["path"]).name, second["inliers"]) == ("astronaut.png", 0)
+    assert first["inliers"] >= 10
+    several = ["search", others / "coffee.png", others / "chelsea.png", "--verify", "-k", "3"]
+    results = photosim_json(library, *several)["results"]
+    assert {Path(result["path"]).name for result in results[:2]} == {"coffee again.png", "chelsea.png"}
+    assert results[1]["inliers"] >= 100 > results[2]["inliers"] == 0
 
 
 @pytest.mark.parametrize(

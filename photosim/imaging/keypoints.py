@@ -17,7 +17,7 @@ from photosim.errors import UnreadablePhoto
 VERSION = 1
 """Of what `describe` finds and `to_bytes` writes; other versions are made anew."""
 
-MOST = 400
+MOST = 500
 """Keypoints of a picture, the strongest ones."""
 RATIO = 0.8
 LEAST_INLIERS = 8

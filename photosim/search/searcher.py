@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,10 @@ class Ranking:
         """Weighed squared Euclidean distances, float32 [N], from 0 to 4."""
         distance: npt.NDArray[np.float32] = np.clip(2 - 2 * self.similarity, 0, 4).astype(np.float32)
         return distance
+
+    def first(self, count: int) -> Ranking:
+        """Its best photos, `count` of them at most."""
+        return replace(self, ids=self.ids[:count], similarity=self.similarity[:count])
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -78,15 +78,20 @@ class Verifier:
         self._queries: OrderedDict[bytes, Keypoints] = OrderedDict()
         self._lock = threading.Lock()
 
-    def verify(self, ranking: Ranking, more: Sequence[QueryPhoto]) -> Iterator[Checked]:
+    def verify(
+        self, ranking: Ranking, more: Sequence[QueryPhoto], known: Mapping[int, int] | None = None
+    ) -> Generator[Checked, None, None]:
         """Check the best CANDIDATES of a ranking; closing the generator early ends the work.
 
         A photo counts by the query photo of `more` that it matches best. One whose file and thumbnail are
-        both gone has 0 inliers.
+        both gone has 0 inliers. `known`: inliers of photos checked with the same query before, which are
+        taken over.
         """
-        ids = [int(photo_id) for photo_id in ranking.ids[:CANDIDATES]]
-        inliers: dict[int, int] = {}
+        inliers = dict(known or {})
+        ids = [photo_id for photo_id in ranking.ids[:CANDIDATES].tolist() if photo_id not in inliers]
         yield Checked(0, len(ids), inliers)
+        if not ids:
+            return
         stop = threading.Event()
         new: dict[bytes, Keypoints] = {}
         hashes = {photo.id: photo.content_hash for photo in self._catalog.photos(ids).values()}
@@ -180,16 +185,15 @@ class Verifier:
             _log.warning("keypoints were not kept: %s", error)
 
 
-def in_order(ranking: Ranking, inliers: dict[int, int]) -> tuple[Ranking, npt.NDArray[np.int32]]:
+def in_order(ranking: Ranking, inliers: Mapping[int, int]) -> tuple[Ranking, npt.NDArray[np.int32]]:
     """The ranking with its matches first, most inliers before fewer, else by similarity as before.
 
-    Beside it the inliers, int32 [N], NOT_CHECKED where a photo was no candidate.
+    Beside it the inliers, int32 [N], NOT_CHECKED where a photo was not checked.
     """
-    counts = np.array(
-        [inliers.get(int(photo_id), NOT_CHECKED) for photo_id in ranking.ids[:CANDIDATES]], np.int32
-    )
+    candidates = ranking.ids[:CANDIDATES].tolist()
+    counts = np.array([inliers.get(photo_id, NOT_CHECKED) for photo_id in candidates], np.int32)
     order = np.arange(len(ranking))
-    order[: len(counts)] = np.argsort(-counts, kind="stable")
+    order[: len(counts)] = np.argsort(-np.maximum(counts, 0), kind="stable")
     every = np.full(len(ranking), NOT_CHECKED, np.int32)
     every[: len(counts)] = counts
     return replace(ranking, ids=ranking.ids[order], similarity=ranking.similarity[order]), every[order]
