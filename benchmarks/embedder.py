@@ -10,7 +10,6 @@ turns; the median counts.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import statistics
 import subprocess
 import sys
@@ -30,8 +29,6 @@ TORCH = "torch, eager, as installed"
 TORCH_RAISED = "torch, eager, malloc thresholds raised"
 SHIPPED = "ONNX Runtime, as shipped (fp32)"
 
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_THRESHOLD = -3
 
 Embed = Callable[[npt.NDArray[np.uint8]], object]
 
@@ -90,21 +87,17 @@ def opened(variant: str, threads: int) -> Embed:
     if variant == SHIPPED:
         return open_runtime(card, "cpu", threads).features
     if variant == TORCH_RAISED:
-        libc = ctypes.CDLL(None)
-        # glibc refuses a higher mmap threshold than this.
-        accepted = libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20) and libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
-        if not accepted:
+        from photosim.training.memory import keep_freed_memory
+
+        if not keep_freed_memory():
             raise SystemExit("this system's malloc does not take the thresholds")
 
     import torch
-    from safetensors.torch import load
 
-    from photosim.model.card import TRUNK_WEIGHTS
-    from photosim.model.network import DeepRanking
+    from photosim.model.torch_runtime import load_network
 
     torch.set_num_threads(threads)
-    network = DeepRanking().eval()
-    network.load_state_dict(load(card.read_file(TRUNK_WEIGHTS)))
+    network = load_network(card)
 
     def embed(pixels: npt.NDArray[np.uint8]) -> object:
         with torch.inference_mode():

