@@ -79,11 +79,19 @@ def place_text(latitude: float, longitude: float) -> str:
 
 
 def similarity_text(
-    similarity: float | None, parts: tuple[float | None, float | None], locale: QLocale
+    similarity: float | None, parts: tuple[float | None, float | None], locale: QLocale, points: int = 0
 ) -> str:
-    """ "similarity 0.93", and with a model of two parts "similarity 0.93 · kind 0.95, thing 0.71"."""
+    """ "similarity 0.93", and with a model of two parts "similarity 0.93 · kind 0.95, thing 0.71".
+
+    Before it, where the photo is an exact match, how many points agree: "23 matching points".
+    """
     if similarity is None:
         return ""
+    if points:
+        said = QCoreApplication.translate("FactsText", "{count} matching points").format(
+            count=locale.toString(points)
+        )
+        return f"{said}{SEPARATOR}{similarity_text(similarity, parts, locale)}"
     total = QCoreApplication.translate("FactsText", "similarity {figure}").format(
         figure=locale.toString(similarity, "f", 2)
     )

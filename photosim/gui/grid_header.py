@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -29,6 +30,7 @@ class GridHeader(QWidget):
     filter_changed = Signal(str)
     sort_changed = Signal(str)
     """One of photo_list's orders."""
+    exact_first_changed = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,6 +75,14 @@ class GridHeader(QWidget):
             self._sort_group.addAction(action)
             self._sort_actions[sort] = action
         self.sort_button.setMenu(self._sort_menu)
+        self.exact_first = QCheckBox(self.tr("Exact matches first"))
+        self.exact_first.setToolTip(
+            self.tr(
+                "Compares the 100 most similar photos with the query point by point:\n"
+                "those that show the very same thing come first"
+            )
+        )
+        self.exact_first.toggled.connect(self.exact_first_changed)
         across = QHBoxLayout(self)
         across.setContentsMargins(14, 8, 14, 6)
         across.setSpacing(0)
@@ -80,6 +90,8 @@ class GridHeader(QWidget):
         across.addWidget(self._detail)
         across.addSpacing(12)
         across.addStretch(1)
+        across.addWidget(self.exact_first)
+        across.addSpacing(12)
         across.addWidget(self.filter, 4)
         across.addSpacing(12)
         across.addWidget(self.sort_button)
@@ -102,11 +114,18 @@ class GridHeader(QWidget):
         return self._title.full_text + self._detail.full_text
 
     def set_sort(self, sort: str, ranked: bool) -> None:
-        """Show the order in force; "best first" is offered where there is a ranking."""
+        """Show the order in force; a ranking offers "best first", and exact matches before these."""
+        self.exact_first.setVisible(ranked)
+        self.exact_first.setEnabled(sort == BEST)
         self._sort_actions[BEST].setVisible(ranked)
         self._sort_actions[sort].setChecked(True)
         self.sort_button.setText(f"{self._names[sort]} ▾")
         self.sort_button.setAccessibleName(self.tr("Order: {order}").format(order=self._names[sort]))
+
+    def set_exact_first(self, on: bool) -> None:
+        """Show the switch so without telling of it."""
+        with QSignalBlocker(self.exact_first):
+            self.exact_first.setChecked(on)
 
     def _cleared(self, text: str) -> None:
         if not text and not self._typed.isActive():

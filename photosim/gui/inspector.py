@@ -96,9 +96,11 @@ class Inspector(QWidget):
         photo: Photo | None,
         similarity: float | None = None,
         part_similarities: tuple[float | None, float | None] = (None, None),
+        points: int = 0,
     ) -> None:
         """Show `photo`, or that none is chosen. `part_similarities` are those of kind and thing, None each
-        where the model has one part only. The preview stays while the same photo is shown again."""
+        where the model has one part only; `points`: how many agree with the query, where that was looked for.
+        The preview stays while the same photo is shown again."""
         before = self._photo
         self._photo = photo
         self._several = []
@@ -110,7 +112,7 @@ class Inspector(QWidget):
         if before is None or before.id != photo.id:
             self.preview.set_image(None)
             self._preview_timer.start()
-        self._fill(photo, facts_text.similarity_text(similarity, part_similarities, self.locale()))
+        self._fill(photo, facts_text.similarity_text(similarity, part_similarities, self.locale(), points))
         self._show_page(self._one)
 
     def show_several(self, photo_ids: Sequence[int]) -> None:

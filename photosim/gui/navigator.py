@@ -60,6 +60,7 @@ class Navigator(QObject):
         self.history = History()
         self.sort = NEWEST
         self.focus = library.card.focus
+        self.exact_first = False
         self._ranked_sort = BEST
         self._words = ""
         self._cut: float | None = None
@@ -71,6 +72,7 @@ class Navigator(QObject):
         self._restoring: Visit | None = None
         self._scanning = False
         runner.answered.connect(self._answered)
+        runner.verified.connect(self._verified)
         feed.changed.connect(self._library_read)
 
     # Going somewhere
@@ -154,6 +156,23 @@ class Navigator(QObject):
             self.history.amend(replace(self.query, cut=cut))
             self._show_cut()
 
+    def set_exact_first(self, on: bool) -> None:
+        """Put photos first that show the very same thing as the query: compared point by point when asked."""
+        self.exact_first = on
+        if self.query is None or self._asked is not None or self._answer is None:
+            return
+        if on:
+            self._runner.verify(self._answer)
+        else:
+            self._runner.stop_verifying()
+        self._list()
+
+    def matching_points(self, photo_id: int) -> int:
+        """How many points of a photo agree with the query; 0 where none were looked for or found."""
+        if not self.exact_first or self._answer is None:
+            return 0
+        return self._answer.inliers.get(photo_id, 0)
+
     def set_sort(self, sort: str) -> None:
         if sort == BEST or isinstance(self._current_view, Similar):
             self._ranked_sort = sort
@@ -229,6 +248,8 @@ class Navigator(QObject):
             return
         view = replace(asked, items=answer.items)
         self._answer = answer
+        if self.exact_first:
+            self._runner.verify(answer)
         if self._asked_as_step or self.history.current is None:
             self._leave()
             self.history.visit(view)
@@ -237,6 +258,26 @@ class Navigator(QObject):
             self.history.amend(view)
             self._show_items(view.items)
             self._list()
+
+    def _verified(self, answer: Answer) -> None:
+        for problem in answer.problems:
+            self.problem.emit(problem)
+        self._answer = answer
+        self._list()
+
+    @property
+    def _ranking(self) -> Ranking | None:
+        """In the order that is wanted, as far as it is known."""
+        if self._answer is None:
+            return None
+        if self.exact_first and self._answer.matched is not None:
+            return self._answer.matched
+        return self._answer.ranking
+
+    @property
+    def _descending(self) -> bool:
+        """Whether the list falls in similarity from its first photo to its last."""
+        return self._ranked_sort == BEST and (self._answer is None or self._ranking is self._answer.ranking)
 
     # Views
 
@@ -290,7 +331,7 @@ class Navigator(QObject):
             return
         snapshot = self._feed.snapshot
         if isinstance(view, Similar):
-            ranking = self._answer.ranking if self._answer is not None else None
+            ranking = self._ranking
             if ranking is None:
                 return
             if (sort == BEST and not words.strip()) or snapshot is None:
@@ -315,7 +356,7 @@ class Navigator(QObject):
         self._listed = (ids, similarity)
         if similarity is not None:
             query = self.query
-            descending = similarity if self._ranked_sort == BEST else np.sort(similarity)[::-1]
+            descending = similarity if self._descending else np.sort(similarity)[::-1]
             self._bar.set_ranking(descending, query.cut if query is not None else None)
             self._show_cut()
             return
@@ -331,7 +372,7 @@ class Navigator(QObject):
         if similarity is None or self._answer is None:
             return
         cut = self._bar.cut_value
-        if self._ranked_sort == BEST:
+        if self._descending:
             count = count_from(similarity, cut)
             ids, similarity = ids[:count], similarity[:count]
         elif cut is not None:
@@ -379,12 +420,29 @@ class Navigator(QObject):
             title = self.tr("{photos} like {names}").format(photos=photos, names=self._names(view.more))
             if view.less:
                 detail = self.tr(", less like {names}").format(names=self._names(view.less)) + detail
-            self._header.say(title, *self._with_method(detail))
+            self._header.say(title, *self._with_method(detail + self._about_matches()))
         elif view is not None:
             place = self._place(view)
             self._header.say(photos, (self.tr(" in {place}").format(place=place) if place else "") + detail)
         self.tell_all_count()
         self.nothing_shown.emit(None if count or view is None else self._why_nothing(view))
+
+    def _about_matches(self) -> str:
+        if not self.exact_first or self._answer is None or self._ranked_sort != BEST:
+            return ""
+        if self._runner.verifying:
+            return self.tr(" · looking for exact matches…")
+        if not self._answer.verified:
+            return ""
+        matches = sum(
+            inliers > 0 and photo_id not in self._answer.query_ids
+            for photo_id, inliers in self._answer.inliers.items()
+        )
+        if matches == 0:
+            return self.tr(" · no exact match")
+        if matches == 1:
+            return self.tr(" · 1 exact match")
+        return self.tr(" · {count} exact matches").format(count=self._grid.locale().toString(matches))
 
     def _with_method(self, detail: str) -> tuple[str, str]:
         ranking = self._answer.ranking if self._answer is not None else None
@@ -444,9 +502,7 @@ def list_place(library: Library, snapshot: Snapshot, view: Browse, sort: str, wo
     return found
 
 
-def sort_ranking(
-    photos: PhotoList, ranking: Ranking, sort: str, words: str
-) -> tuple[Ids, Similarities]:
+def sort_ranking(photos: PhotoList, ranking: Ranking, sort: str, words: str) -> tuple[Ids, Similarities]:
     """A ranking in another order, and filtered: ids int64 [N], their similarity float32 [N]."""
     rows = photos.rows_of(ranking.ids)
     known = np.isin(ranking.ids, photos.table.ids)

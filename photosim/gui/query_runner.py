@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
@@ -19,11 +21,20 @@ class Answer:
     """A ranking and the query it answers: `items` are those that could be read, with their examples.
 
     `problems` says in a line each what could not be. `ranking` is None where nothing could be searched.
+    `matched` is the ranking with exact matches first, as far as they are known: `inliers` has by photo id how
+    many points agree with the query, and `verified` tells that all candidates were compared.
     """
 
     items: tuple[QueryItem, ...]
     ranking: Ranking | None
     problems: tuple[str, ...] = ()
+    matched: Ranking | None = None
+    inliers: Mapping[int, int] = field(default_factory=dict)
+    verified: bool = False
+
+    @property
+    def more(self) -> tuple[QueryItem, ...]:
+        return tuple(item for item in self.items if not item.less)
 
     @property
     def query_ids(self) -> frozenset[int]:
@@ -40,6 +51,8 @@ class QueryRunner(QObject):
 
     answered = Signal(object)
     """Answer to the newest question."""
+    verified = Signal(object)
+    """Answer that was given to `verify`, or, with a problem, what came of it."""
     busy_changed = Signal(bool)
 
     def __init__(self, library: Library, tasks: TaskRunner, parent: QObject | None = None) -> None:
@@ -47,6 +60,10 @@ class QueryRunner(QObject):
         self._library = library
         self._tasks = tasks
         self._task: Task | None = None
+        self._verifying: Task | None = None
+        self._stop = threading.Event()
+        # What was found of the photos looked for last: neither the dial nor new photos change it.
+        self._matches: tuple[tuple[QueryItem, ...], Mapping[int, int]] = ((), {})
         self._changes = 1  # of the library that were told
         self._seen = 0  # of these, those that the searcher has surely seen
 
@@ -62,15 +79,39 @@ class QueryRunner(QObject):
         self.cancel()
         changes = self._changes
         refresh = changes != self._seen
+        more, inliers = self._matches
+        known = inliers if more == tuple(item for item in items if not item.less) else {}
         self._task = self._tasks.run(
-            lambda: answer(self._library, items, focus, refresh),
+            lambda: _with_matches(answer(self._library, items, focus, refresh), known),
             lambda found: self._deliver(found, changes),
             self._fail,
             pool="query",
         )
         self.busy_changed.emit(True)
 
+    def verify(self, found: Answer) -> None:
+        """Compare an answer's best photos with the query point by point; `verified` follows."""
+        self.stop_verifying()
+        stop = self._stop = threading.Event()
+        self._verifying = self._tasks.run(
+            lambda: verify(self._library, found, stop.is_set),
+            self._deliver_verified,
+            lambda error: self._fail_verified(found, error),
+            pool="verify",
+        )
+
+    @property
+    def verifying(self) -> bool:
+        return self._verifying is not None
+
+    def stop_verifying(self) -> None:
+        self._stop.set()
+        if self._verifying is not None:
+            self._verifying.cancel()
+            self._verifying = None
+
     def cancel(self) -> None:
+        self.stop_verifying()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -88,6 +129,17 @@ class QueryRunner(QObject):
         if not isinstance(error, PhotosimError):
             raise error
         self.answered.emit(Answer((), None, (str(error),)))
+
+    def _deliver_verified(self, found: Answer) -> None:
+        self._verifying = None
+        self._matches = (found.more, found.inliers)
+        self.verified.emit(found)
+
+    def _fail_verified(self, found: Answer, error: Exception) -> None:
+        self._verifying = None
+        if not isinstance(error, PhotosimError):
+            raise error
+        self.verified.emit(replace(found, problems=(str(error),)))
 
 
 def answer(library: Library, items: tuple[QueryItem, ...], focus: float, refresh: bool) -> Answer:
@@ -121,6 +173,35 @@ def answer(library: Library, items: tuple[QueryItem, ...], focus: float, refresh
     except PhotosimError as error:
         return Answer(found, None, (*problems, str(error)))
     return Answer(found, ranking, tuple(problems))
+
+
+def verify(library: Library, found: Answer, stopped: Callable[[], bool]) -> Answer:
+    """The answer with its best photos compared with the query point by point, as far as it came.
+
+    Not for the GUI's thread: takes up to seconds where photos are compared for the first time.
+    """
+    if found.ranking is None:
+        return found
+    more = [item.example for item in found.more if item.example is not None]
+    inliers = found.inliers
+    steps = library.verifier.verify(found.ranking, more, inliers)
+    try:
+        for step in steps:
+            inliers = step.inliers
+            if stopped():
+                return found
+    finally:
+        steps.close()
+    return replace(_with_matches(replace(found, problems=()), inliers), verified=True)
+
+
+def _with_matches(found: Answer, inliers: Mapping[int, int]) -> Answer:
+    if found.ranking is None or not inliers:
+        return found
+    from photosim.search.verification import in_order  # loads OpenCV, as finding the matches has done
+
+    matched, _ = in_order(found.ranking, inliers)
+    return replace(found, matched=matched, inliers=inliers)
 
 
 def _examined(library: Library, item: QueryItem) -> QueryItem:

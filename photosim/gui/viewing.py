@@ -108,7 +108,8 @@ class Viewing(QObject):
         if photo is None or self._inspector.photo_id != photo.id:
             self._previews.cancel()
         self._path = "" if photo is None or photo.offline else photo.path
-        self._inspector.show_photo(photo, similarity, looked.parts)
+        points = 0 if photo is None else self._navigator.matching_points(photo.id)
+        self._inspector.show_photo(photo, similarity, looked.parts, points)
         if photo is None:
             return
         self._inspector.set_preview(photo.id, looked.thumbnail)

@@ -173,6 +173,7 @@ class MainWindow(QMainWindow):
         bar.cut_changed.connect(navigator.set_cut)
         bar.photo_size_changed.connect(self.grid.set_photo_size)
         self.header.sort_changed.connect(navigator.set_sort)
+        self.header.exact_first_changed.connect(navigator.set_exact_first)
         self.header.filter_changed.connect(navigator.set_filter)
         navigator.nothing_shown.connect(self._parts.show_nothing)
         navigator.all_counted.connect(self.sidebar.set_all_count)
@@ -219,6 +220,8 @@ class MainWindow(QMainWindow):
         sort = settings.get("sort", NEWEST)
         self.navigator.sort = sort if sort in SORTS else NEWEST
         self.feed.prepare_for(self.navigator.sort)
+        self.navigator.exact_first = settings.get("exact_first", False)
+        self.header.set_exact_first(self.navigator.exact_first)
         card = self._library.card
         focus = settings.get("focus", card.focus)
         self.navigator.focus = min(max(focus, 0.0), 1.0)
@@ -248,6 +251,7 @@ class MainWindow(QMainWindow):
         settings.set("photo_size", self.grid.photo_size)
         settings.set("sort", self.navigator.sort)
         settings.set("focus", self.navigator.focus)
+        settings.set("exact_first", self.navigator.exact_first)
         settings.set("inspector_shown", not self.inspector.isHidden())
         snapshot = self.feed.snapshot
         if snapshot is not None:
@@ -528,6 +532,7 @@ class MainWindow(QMainWindow):
         self.feed.close()
         self.viewing.close()
         self.scans.close()
+        self.runner.cancel()
         self._library.stop_worker()
         self.loader.close()
         self.tasks.close()
