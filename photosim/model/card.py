@@ -1,8 +1,9 @@
 """A model's folder: the card that describes it, and its files, read whole and checked before any use.
 
 A folder holds `card.json`, `embedding.safetensors` (the linear embeddings), and the trunk twice:
-`trunk.safetensors` (weights for torch) and `trunk.onnx` (the same as a graph for the CPU). Models are files
-that people exchange, so nothing in them is believed before it has been checked.
+`trunk.safetensors` (weights for torch) and `trunk.onnx` (the same as a graph for the CPU). A model fine-tuned
+in its embeddings alone may leave the trunk out: it runs that of another installed model of the same trunk
+version. Models are files that people exchange, so nothing in them is believed before it has been checked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ CARD = "card.json"
 EMBEDDING = "embedding.safetensors"
 TRUNK_WEIGHTS = "trunk.safetensors"
 TRUNK_GRAPH = "trunk.onnx"
+TRUNK_FILES = (TRUNK_WEIGHTS, TRUNK_GRAPH)
 
 FORMAT = 1
 MAX_CARD_BYTES = 1 << 20
@@ -38,7 +40,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One version of a model. `parts` are the dimensions of kind and thing within its embeddings."""
+    """One version of a model. `parts` are the dimensions of kind and thing within its embeddings.
+
+    `lender` is the installed model of the same trunk version whose trunk this one runs, for want of its own.
+    """
 
     name: str
     version: str
@@ -55,16 +60,40 @@ class ModelCard:
     metrics: dict[str, Any] = field(hash=False)
     files: dict[str, str] = field(hash=False)
     geometry: str = GEOMETRIES[0]
+    lender: ModelCard | None = field(default=None, repr=False)
 
     def read_file(self, name: str) -> bytes:
         """The bytes of one of the model's files; raises ModelError unless they are what the card says."""
-        path = self.folder / name
+        if name not in self.files and self.lender is not None and name in TRUNK_FILES:
+            return self.lender.read_file(name)
         if name not in self.files:
             raise ModelError(f"the model {self.version} has no {name}: get a complete copy of it")
+        path = self.folder / name
+        if self.lender is not None and name in TRUNK_FILES and not path.exists():
+            path = self.lender.folder / name
         data = _read(path, MAX_FILE_BYTES)
         if hashlib.sha256(data).hexdigest() != self.files[name]:
             raise ModelError(f"{path} is damaged or was changed (its checksum differs): get the model again")
         return data
+
+    @property
+    def has_trunk(self) -> bool:
+        """Whether the trunk's files lie in this model's own folder; they are not opened."""
+        return all(name in self.files and (self.folder / name).exists() for name in TRUNK_FILES)
+
+    def can_lend_to(self, other: ModelCard) -> bool:
+        """Whether this model's trunk is the one that `other` was made for, by the checksums of both cards."""
+        same = (self.trunk, self.feature_dim, self.input_size, self.geometry) == (
+            other.trunk,
+            other.feature_dim,
+            other.input_size,
+            other.geometry,
+        )
+        return (
+            same
+            and self.has_trunk
+            and all(other.files.get(name, self.files[name]) == self.files[name] for name in TRUNK_FILES)
+        )
 
 
 def load_card(folder: Path, bundled: bool = False) -> ModelCard:

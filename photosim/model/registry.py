@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from photosim.errors import ModelError
@@ -21,7 +22,7 @@ class Registry:
 
         Raises ModelError where a bundled one is damaged.
         """
-        return self._bundled_cards() + self._own_cards()[0]
+        return _with_lenders(self._bundled_cards() + self._own_cards()[0])
 
     def faults(self) -> list[ModelError]:
         """Why each of the user's own models that cannot be used cannot be used."""
@@ -41,7 +42,7 @@ class Registry:
 
     def default(self) -> ModelCard:
         """The newest bundled model."""
-        return self._bundled_cards()[-1]
+        return _with_lenders(self._bundled_cards())[-1]
 
     def _bundled_cards(self) -> list[ModelCard]:
         cards = [load_card(folder, bundled=True) for folder in _model_folders(self._bundled)]
@@ -58,6 +59,16 @@ class Registry:
             except ModelError as error:
                 faults.append(error)
         return cards, faults
+
+
+def _with_lenders(cards: list[ModelCard]) -> list[ModelCard]:
+    """The same models; each without a trunk of its own gets one of another that has it, if there is one."""
+    return [
+        card
+        if card.has_trunk
+        else replace(card, lender=next((lender for lender in cards if lender.can_lend_to(card)), None))
+        for card in cards
+    ]
 
 
 def _model_folders(folder: Path) -> list[Path]:

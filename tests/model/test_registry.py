@@ -6,12 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from photosim.errors import ModelError
-from photosim.model.card import CARD
+from photosim.model.card import CARD, EMBEDDING, TRUNK_GRAPH, TRUNK_WEIGHTS
 from photosim.model.registry import Registry
+from photosim.model.runtime import open_runtime
 from photosim.paths import bundled_models
+from tests.models import make_model
 
 
 def add_model(folder: Path, version: str, name: str) -> Path:
@@ -55,6 +58,48 @@ def test_a_damaged_model_of_ones_own_does_not_hide_the_others(tmp_path: Path) ->
     assert [card.version for card in registry.cards()] == ["deepranking-v1", "good"]
     [fault] = registry.faults()
     assert "bad" in str(fault)
+
+
+def test_a_model_without_a_trunk_runs_that_of_an_installed_one(tmp_path: Path) -> None:
+    lender = make_model(tmp_path / "bundled", "base", "trunk-1")
+    make_model(tmp_path / "own", "mine", "trunk-1", with_trunk=False, seed=7)
+    registry = Registry(tmp_path / "bundled", tmp_path / "own")
+    mine, base = registry.get("mine"), registry.get("base")
+    assert not mine.has_trunk and base.lender is None
+    assert mine.read_file(TRUNK_GRAPH) == (lender / TRUNK_GRAPH).read_bytes()
+    assert mine.read_file(EMBEDDING) != base.read_file(EMBEDDING)
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    features = [open_runtime(card, "cpu", 1).features(pixels) for card in (mine, base)]
+    assert np.array_equal(*features)
+    data = bytearray((lender / TRUNK_GRAPH).read_bytes())
+    data[len(data) // 2] ^= 1
+    (lender / TRUNK_GRAPH).write_bytes(data)
+    with pytest.raises(ModelError, match="base.*is damaged or was changed"):
+        mine.read_file(TRUNK_GRAPH)
+
+
+def test_no_other_trunk_than_the_one_it_was_made_for_is_lent(tmp_path: Path) -> None:
+    """By the version, by the checksums where its card has them, and by what goes in and comes out."""
+    own = tmp_path / "own"
+    make_model(tmp_path / "bundled", "base", "trunk-1")
+    make_model(own, "newer", "trunk-2", with_trunk=False)
+    make_model(own, "larger", "trunk-1", size=64, cell=16, with_trunk=False)
+    for name in (TRUNK_GRAPH, TRUNK_WEIGHTS):
+        (make_model(own, f"lost-{name}", "trunk-1", sign=-1.0) / name).unlink()
+    registry = Registry(tmp_path / "bundled", own)
+    for version in ("newer", "larger"):
+        with pytest.raises(ModelError, match=f"{version} has no {TRUNK_GRAPH}"):
+            registry.get(version).read_file(TRUNK_GRAPH)
+    for name in (TRUNK_GRAPH, TRUNK_WEIGHTS):
+        with pytest.raises(ModelError, match=f"{name} is missing"):
+            registry.get(f"lost-{name}").read_file(name)
+
+
+def test_a_lost_trunk_is_taken_from_a_model_that_has_the_same(tmp_path: Path) -> None:
+    kept = make_model(tmp_path / "bundled", "base", "trunk-1")
+    (make_model(tmp_path / "own", "mine", "trunk-1") / TRUNK_GRAPH).unlink()
+    mine = Registry(tmp_path / "bundled", tmp_path / "own").get("mine")
+    assert mine.read_file(TRUNK_GRAPH) == (kept / TRUNK_GRAPH).read_bytes()
 
 
 def test_an_installation_without_models_says_so(tmp_path: Path) -> None:
