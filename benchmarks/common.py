@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from photosim.catalog import Catalog, FileFound, NewPhoto
+from photosim.catalog import Catalog, FileFound, NewPhoto, TrunkFeatures
 from photosim.imaging.facts import Facts
 from photosim.library import Library
 from photosim.paths import Folders
@@ -83,9 +83,10 @@ def fill(catalog: Catalog, folder: Path, paths: Sequence[str], trunk: str, featu
                 size, modified = status.st_size, status.st_mtime_ns
             except FileNotFoundError:
                 size, modified = 3_000_000, 1_700_000_000_000_000_000
-            new = NewPhoto(content, facts, int.from_bytes(content[:8], "big"), row, "fp32")
+            made = TrunkFeatures(trunk, "fp32", row)
+            new = NewPhoto(content, facts, int.from_bytes(content[:8], "big"), (made,))
             files.append(FileFound(folder_id, path, size, modified, content, new))
-        catalog.record(files, [], trunk)
+        catalog.record(files, [])
 
 
 def out_of_file_cache(*paths: Path) -> bool:

@@ -34,7 +34,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from photosim.catalog.catalog import Catalog
-from photosim.catalog.records import FileFound, NewPhoto
+from photosim.catalog.records import FileFound, NewPhoto, TrunkFeatures
 from photosim.catalog.thumbnails import ThumbnailStore
 from photosim.gui.grid import PhotoGrid
 from photosim.gui.style import apply_style
@@ -115,17 +115,17 @@ def fill(folder: Path, count: int) -> tuple[Catalog, ThumbnailStore]:
     photos.mkdir()
     folder_id = catalog.add_folder(photos).id
     motifs = synthetic_thumbnails(MOTIFS)
-    features = np.zeros(64, dtype=np.float16)
+    features = (TrunkFeatures("synthetic", "fp32", np.zeros(64, dtype=np.float16)),)
     facts = Facts(width=6000, height=4000, format="JPEG")
     for first in range(0, count, BATCH):
         found, jpegs = [], []
         for number in range(first, min(first + BATCH, count)):
             content_hash = hashlib.blake2b(str(number).encode(), digest_size=16).digest()
-            new = NewPhoto(content_hash, facts, number, features, "fp32")
+            new = NewPhoto(content_hash, facts, number, features)
             path = f"{number // 1000:03d}/IMG_{number:06d}.jpg"
             found.append(FileFound(folder_id, path, 4_000_000, number, content_hash, new))
             jpegs.append((content_hash, motifs[number % MOTIFS]))
-        catalog.record(found, [], "synthetic")
+        catalog.record(found, [])
         thumbnails.put_many(jpegs)
     return catalog, thumbnails
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from photosim.catalog import Catalog, Photo, ThumbnailStore
+from photosim.catalog import ActiveModel, Catalog, Photo, ThumbnailStore
 from photosim.engine.interactive import InteractiveWorker
 from photosim.engine.messages import Region, WorkerSetup
 from photosim.errors import QueryError, UnreadablePhoto
@@ -28,10 +30,14 @@ from photosim.settings import Settings
 if TYPE_CHECKING:
     from photosim.search.verification import Verifier
 
+_FORGOTTEN_AT_ONCE = 2_000
+
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Example:
-    """A photo, or a region of one, as part of a query. `features` are float16 [F].
+    """A photo, or a region of one, as part of a query. `features` are float16 [F], of the trunk `trunk`.
 
     `photo_id` is the photo of the library with the same content, if any; `thumbnail` is JPEG where the
     photo had to be read.
@@ -40,11 +46,26 @@ class Example:
     features: npt.NDArray[np.float16]
     photo_id: int | None
     content_hash: bytes
+    trunk: str
     thumbnail: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """How far a library is on its way to another model: photos that have what it needs, and all photos."""
+
+    to: str
+    done: int
+    total: int
 
 
 class Library:
     """The catalog, thumbnails, settings, model, searcher and interactive worker of one library.
+
+    `card` is the model that answers. `next_card` is the one that takes its place once a scan has read all
+    photos for it, None where the library has the model it should have: a new library begins with the newest
+    bundled model, one that a bundled model answers moves to the newest, and one with a model of the user's
+    own stays.
 
     Raises LibraryError or ModelError, with nothing left open, where one of them cannot be had.
     """
@@ -54,7 +75,6 @@ class Library:
         self.folders = folders
         self.settings = Settings(folders.settings)
         self.registry = Registry(bundled_models(), folders.models)
-        self.card: ModelCard = self.registry.default()
         if device is not None:
             check_request(device)
         kept = self.settings.get("device", "auto")
@@ -62,11 +82,13 @@ class Library:
         self.threads = threads or available_cores()
         self.catalog = Catalog(folders.catalog)
         try:
+            self.card, self.next_card = self._choose_models()
             self.thumbnails = ThumbnailStore(folders.thumbnails)
         except BaseException:
             self.catalog.close()
             raise
         self._lock = threading.Lock()
+        self._changing_model = threading.Lock()
         self._searcher: Searcher | None = None
         self._worker: InteractiveWorker | None = None
         self._verifier: Verifier | None = None
@@ -75,9 +97,115 @@ class Library:
     def worker_setup(self) -> WorkerSetup:
         return self.setup_for(self.card)
 
-    def setup_for(self, card: ModelCard) -> WorkerSetup:
-        """What a worker needs to run a model on this library's device."""
-        return WorkerSetup(card.folder, card.bundled, self.device, self.threads)
+    def setup_for(self, *cards: ModelCard) -> WorkerSetup:
+        """What a worker needs to run models, each of another trunk, on this library's device."""
+        return WorkerSetup(cards, self.device, self.threads)
+
+    # The model
+
+    @property
+    def target_card(self) -> ModelCard:
+        """The model for which a scan reads photos: the next one, else the active one."""
+        return self.next_card or self.card
+
+    @property
+    def reading_cards(self) -> tuple[ModelCard, ...]:
+        """The models whose trunks a new photo is read for: the target's, and what answers until then."""
+        target = self.target_card
+        return (target,) if target.trunk == self.card.trunk else (target, self.card)
+
+    def moving(self) -> Move | None:
+        """How far the library is on its way to the next model; None where there is none."""
+        if self.next_card is None:
+            return None
+        share = self.catalog.share_with_features(self.next_card.trunk)
+        return Move(self.next_card.version, share.done, share.total)
+
+    def keep_model(self) -> None:
+        """Write down which model answers, where nothing has: a newer bundled one will find it so."""
+        if self.catalog.active_model() is None:
+            self.catalog.set_active_model(ActiveModel(self.card.version, self.card.trunk))
+
+    def take_over(self) -> None:
+        """Let the next model answer from now on. For the scan that has read every photo within reach for it.
+
+        Its embeddings and its graph are made while the old model still answers. Queries go to the one or to
+        the other, never to both; a crash before the catalog says so leaves the old one, after it the new
+        one. Raises ModelError where the new model is damaged.
+        """
+        card = self.next_card
+        if card is None:
+            return
+        searcher = Searcher(self.catalog, self.folders, card, load_embedding(card))
+        try:
+            searcher.update_graph()
+        except OSError as error:
+            _log.warning("the graph was not written: %s", error)
+        searcher.save()
+        with self._changing_model:
+            self.catalog.set_active_model(ActiveModel(card.version, card.trunk))
+            _log.info("%s takes over from %s", card.version, self.card.version)
+            self._use(card, None, searcher)
+
+    def follow(self) -> bool:
+        """Use the model that another program's scan has let take over; returns whether there is one."""
+        active = self.catalog.active_model()
+        if active is None or active.version == self.card.version:
+            return False
+        with self._changing_model:
+            card, next_card = self._choose_models()
+            if card.version == self.card.version:
+                return False
+            self._use(card, next_card, None)
+            return True
+
+    def forget_other_models(self) -> None:
+        """Delete features, embeddings and graphs of other trunks, unless the library is on its way to one."""
+        if self.next_card is not None:
+            return
+        while self.catalog.forget_features(_FORGOTTEN_AT_ONCE):
+            pass
+        kept = {card.version for card in self.registry.cards() if card.trunk == self.card.trunk}
+        for path in list(self._caches()):
+            if path.stem not in kept:
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    _log.warning("%s was not removed: %s", path, error)
+
+    def _caches(self) -> Iterator[Path]:
+        """The files of embeddings and graphs, each named by its model's version."""
+        yield from self.folders.vectors.glob("*.safetensors")
+        for suffix in ("hnsw", "json"):
+            yield from self.folders.index.glob(f"*.{suffix}")
+
+    def _choose_models(self) -> tuple[ModelCard, ModelCard | None]:
+        """The model that answers by what the catalog has, and the one to move to, if any."""
+        default = self.registry.default()
+        cards = self.registry.cards()
+        active = self.catalog.active_model()
+        # A library of before this was kept has features all the same.
+        trunks = self.catalog.trunks() if active is None else [active.trunk]
+        candidates = [card for trunk in trunks for card in reversed(cards) if card.trunk == trunk]
+        # The same version, else the newest bundled one of the same trunk, else any.
+        candidates.sort(key=lambda card: (active is None or card.version != active.version, not card.bundled))
+        if not candidates:
+            return default, None  # nothing here can use what there is: all is read anew
+        card = candidates[0]
+        moves = card.bundled and card.version != default.version
+        return card, default if moves else None
+
+    def _use(self, card: ModelCard, next_card: ModelCard | None, searcher: Searcher | None) -> None:
+        with self._lock:
+            before = self._worker
+            self.card, self.next_card, self._searcher = card, next_card, searcher
+            self._worker = None if before is None else InteractiveWorker(self.setup_for(card))
+            if self._worker is not None:
+                self._worker.warm()
+        if before is not None:
+            before.retire()
+
+    # Searching
 
     @property
     def searcher(self) -> Searcher:
@@ -123,9 +251,10 @@ class Library:
         try:
             photo = self._known_photo(source)
             if region is None and photo is not None:
-                features = self.searcher.features_of(photo.id)
+                searcher = self.searcher
+                features = searcher.features_of(photo.id)
                 if features is not None:
-                    return Example(features, photo.id, photo.content_hash)
+                    return Example(features, photo.id, photo.content_hash, searcher.card.trunk)
             examined = self.worker.examine(source, region).result()
         except UnreadablePhoto as error:
             raise QueryError(f"{name}: {error.reason}: choose another photo") from error
@@ -133,6 +262,7 @@ class Library:
             examined.features,
             None if photo is None or region is not None else photo.id,
             examined.content_hash,
+            examined.trunk,
             examined.thumbnail,
         )
 

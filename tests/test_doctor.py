@@ -23,8 +23,11 @@ def library(folders: Folders) -> Iterator[Library]:
 def fill(library: Library, folder: Path, count: int = 60) -> None:
     folder.mkdir()
     folder_id = library.catalog.add_folder(folder).id
-    files = [found(folder_id, f"{n}.jpg", str(n), dim=library.card.feature_dim) for n in range(count)]
-    library.catalog.record(files, [failed(folder_id, "broken.jpg")], library.card.trunk)
+    card = library.card
+    files = [
+        found(folder_id, f"{n}.jpg", str(n), dim=card.feature_dim, trunk=card.trunk) for n in range(count)
+    ]
+    library.catalog.record(files, [failed(folder_id, "broken.jpg")])
 
 
 def checks(library: Library) -> dict[str, Check]:

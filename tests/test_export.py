@@ -30,10 +30,10 @@ def paths(library: Library, tmp_path: Path) -> list[str]:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     folder_id = library.catalog.add_folder(pictures).id
-    dim = library.card.feature_dim
-    files = [found(folder_id, name, name, dim=dim) for name in [*NAMES, "gone.jpg"]]
-    files.append(found(folder_id, "z copy.jpg", NAMES[0], dim=dim))
-    library.catalog.record(files, [], library.card.trunk)
+    dim, trunk = library.card.feature_dim, library.card.trunk
+    files = [found(folder_id, name, name, dim=dim, trunk=trunk) for name in [*NAMES, "gone.jpg"]]
+    files.append(found(folder_id, "z copy.jpg", NAMES[0], dim=dim, trunk=trunk))
+    library.catalog.record(files, [])
     library.catalog.remove_files(folder_id, ["gone.jpg"])
     return [str(pictures / name) for name in NAMES]
 

@@ -2,10 +2,12 @@
 
 from photosim.catalog.catalog import Catalog, printable
 from photosim.catalog.records import (
+    ActiveModel,
     Counts,
     Failure,
     FileFailed,
     FileFound,
+    FileToRead,
     Folder,
     KnownFile,
     NewPhoto,
@@ -13,15 +15,19 @@ from photosim.catalog.records import (
     PhotoTable,
     Place,
     Recorded,
+    Share,
+    TrunkFeatures,
 )
 from photosim.catalog.thumbnails import ThumbnailStore
 
 __all__ = [
+    "ActiveModel",
     "Catalog",
     "Counts",
     "Failure",
     "FileFailed",
     "FileFound",
+    "FileToRead",
     "Folder",
     "KnownFile",
     "NewPhoto",
@@ -29,6 +35,8 @@ __all__ = [
     "PhotoTable",
     "Place",
     "Recorded",
+    "Share",
     "ThumbnailStore",
+    "TrunkFeatures",
     "printable",
 ]

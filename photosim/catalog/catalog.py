@@ -15,16 +15,20 @@ import numpy.typing as npt
 
 from photosim.catalog.database import Database
 from photosim.catalog.records import (
+    ActiveModel,
     Counts,
     Failure,
     FileFailed,
     FileFound,
+    FileToRead,
     Folder,
     KnownFile,
     Photo,
     PhotoTable,
     Place,
     Recorded,
+    Share,
+    TrunkFeatures,
 )
 from photosim.catalog.schema import migrate
 from photosim.catalog.volumes import is_online, volume_of
@@ -32,6 +36,12 @@ from photosim.errors import LibraryError
 from photosim.imaging.facts import Facts
 
 ORPHANS_KEPT = timedelta(days=30)
+
+# Conditions on the photo whose id, with its table, stands in the braces; each takes a trunk.
+_HAS_FEATURES = "EXISTS (SELECT 1 FROM features AS f WHERE f.photo_id = {} AND f.trunk = ?)"
+_PROVISIONAL = (
+    "EXISTS (SELECT 1 FROM features AS f WHERE f.photo_id = {} AND f.trunk = ? AND f.provisional = 1)"
+)
 
 
 class Catalog:
@@ -168,7 +178,7 @@ class Catalog:
             )
             return {path: KnownFile(size, modified, photo) for path, size, modified, photo in rows}
 
-    def record(self, found: Sequence[FileFound], failed: Sequence[FileFailed], trunk: str) -> list[Recorded]:
+    def record(self, found: Sequence[FileFound], failed: Sequence[FileFailed]) -> list[Recorded]:
         """Write one batch of a scan in one transaction; returns what was found and kept.
 
         What somebody else removed from the library while it was read, a folder or a content known only
@@ -178,7 +188,7 @@ class Catalog:
         with self._database.writing() as connection:
             folders = {row[0] for row in connection.execute("SELECT id FROM folders")}
             for file in found:
-                photo_id = _photo_id(connection, file, trunk) if file.folder_id in folders else None
+                photo_id = _photo_id(connection, file) if file.folder_id in folders else None
                 if photo_id is None:
                     continue
                 key = (file.folder_id, file.path)
@@ -229,15 +239,102 @@ class Catalog:
             return _forget(connection, [photo_id for (photo_id,) in rows])
 
     def hashes_with_features(self, trunk: str) -> set[bytes]:
-        """Content hashes of all photos, shown or not, that have this trunk's features."""
+        """Content hashes of all photos, shown or not, that have this trunk's features, provisional ones not.
+
+        Such a photo's file need not be decoded.
+        """
         with self._database.reading() as connection:
             return {
                 row[0]
                 for row in connection.execute(
-                    "SELECT content_hash FROM photos JOIN features ON photo_id = photos.id WHERE trunk = ?",
-                    (trunk,),
+                    "SELECT content_hash FROM photos JOIN features ON photo_id = photos.id WHERE trunk = ?"
+                    f" AND NOT {_PROVISIONAL.format('photos.id')}",
+                    (trunk, trunk),
                 )
             }
+
+    # The active model, and moving to another trunk
+
+    def active_model(self) -> ActiveModel | None:
+        """The model whose features answer; None where none was chosen yet."""
+        with self._database.reading() as connection:
+            version, trunk = connection.execute("SELECT model, trunk FROM library").fetchone()
+        return None if version is None else ActiveModel(version, trunk)
+
+    def set_active_model(self, model: ActiveModel) -> None:
+        """From now on this model's features answer. Those of other trunks stay: see `forget_features`."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE library SET model = ?, trunk = ?", (model.version, model.trunk))
+
+    def trunks(self) -> list[str]:
+        """The trunks of which there are features, that of the most photos first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT trunk FROM features GROUP BY trunk ORDER BY count(*) DESC, trunk"
+            ).fetchall()
+        return [trunk for (trunk,) in rows]
+
+    def share_with_features(self, trunk: str) -> Share:
+        """How many of the photos with a place have features of this trunk that need not be made (again).
+
+        Provisional ones suffice for a photo that is offline.
+        """
+        with self._database.reading() as connection:
+            total, lacking = connection.execute(
+                "SELECT count(*), coalesce(sum(NOT"
+                f" {_HAS_FEATURES.format('p.id')} OR (reached AND {_PROVISIONAL.format('p.id')})), 0)"
+                " FROM (SELECT photo_id AS id, max(online) AS reached FROM places"
+                "  JOIN folders ON folders.id = folder_id GROUP BY photo_id) AS p",
+                (trunk, trunk),
+            ).fetchone()
+        return Share(total - lacking, total)
+
+    def files_to_read(self, trunk: str) -> list[FileToRead]:
+        """All files within reach of photos that lack features of this trunk, or have provisional ones."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT photo_id, folder_id, folders.path, places.path, size, modified_ns"
+                " FROM places JOIN folders ON folders.id = folder_id"
+                f" WHERE online AND (NOT {_HAS_FEATURES.format('places.photo_id')}"
+                f"  OR {_PROVISIONAL.format('places.photo_id')})"
+                " ORDER BY folders.path, places.path",
+                (trunk, trunk),
+            ).fetchall()
+        return [FileToRead(*row) for row in rows]
+
+    def offline_without_features(self, trunk: str) -> list[tuple[int, bytes]]:
+        """Id and content hash of the photos out of reach that have no features of this trunk at all."""
+        with self._database.reading() as connection:
+            return connection.execute(
+                "SELECT photos.id, content_hash FROM photos JOIN places ON photo_id = photos.id"
+                f" JOIN folders ON folders.id = folder_id WHERE NOT {_HAS_FEATURES.format('photos.id')}"
+                " GROUP BY photos.id HAVING NOT max(online) ORDER BY photos.id",
+                (trunk,),
+            ).fetchall()
+
+    def record_provisional(self, features: Iterable[tuple[int, TrunkFeatures]]) -> None:
+        """Keep features made from thumbnails, with the ids of their photos, in one transaction.
+
+        A photo that has features of the trunk keeps them, and one that has gone is passed over.
+        """
+        with self._database.writing() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO features (photo_id, trunk, precision, data, provisional)"
+                " SELECT id, ?, ?, ?, 1 FROM photos WHERE id = ?",
+                [(one.trunk, one.precision, _bytes(one), photo_id) for photo_id, one in features],
+            )
+
+    def forget_features(self, at_most: int) -> int:
+        """Delete features of other trunks than the active model's; returns how many went this time.
+
+        To be called until nothing is left: in one piece, a large library would hold up all other writers.
+        """
+        with self._database.writing() as connection:
+            return connection.execute(
+                "DELETE FROM features WHERE seq IN (SELECT seq FROM features"
+                " WHERE trunk <> (SELECT trunk FROM library) LIMIT ?)",
+                (at_most,),
+            ).rowcount
 
     # What is shown
 
@@ -389,10 +486,12 @@ class Catalog:
             features = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float16)
             yield seq, ids, features.reshape(len(rows), -1)
 
-    def count_features(self, trunk: str) -> int:
-        """How many photos have this trunk's features."""
+    def count_features(self, trunk: str, after: int = 0) -> int:
+        """How many photos have this trunk's features, or have them from rows written after `after`."""
         with self._database.reading() as connection:
-            row = connection.execute("SELECT count(*) FROM features WHERE trunk = ?", (trunk,)).fetchone()
+            row = connection.execute(
+                "SELECT count(*) FROM features WHERE trunk = ? AND seq > ?", (trunk, after)
+            ).fetchone()
         return int(row[0])
 
     def ids_with_features(self, trunk: str) -> npt.NDArray[np.int64]:
@@ -442,7 +541,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _photo_id(connection: sqlite3.Connection, file: FileFound, trunk: str) -> int | None:
+def _photo_id(connection: sqlite3.Connection, file: FileFound) -> int | None:
     row = connection.execute("SELECT id FROM photos WHERE content_hash = ?", (file.content_hash,)).fetchone()
     new = file.new
     if row is None:
@@ -455,11 +554,15 @@ def _photo_id(connection: sqlite3.Connection, file: FileFound, trunk: str) -> in
             ).lastrowid,
         )
     if new is not None:
-        connection.execute(
+        connection.executemany(
             "INSERT OR REPLACE INTO features (photo_id, trunk, precision, data) VALUES (?, ?, ?, ?)",
-            (row[0], trunk, new.precision, new.features.astype(np.float16).tobytes()),
+            [(row[0], one.trunk, one.precision, _bytes(one)) for one in new.features],
         )
     return int(row[0])
+
+
+def _bytes(features: TrunkFeatures) -> bytes:
+    return features.data.astype(np.float16).tobytes()
 
 
 def _remove_places(connection: sqlite3.Connection, folder_id: int, paths: Sequence[str]) -> list[int]:

@@ -89,6 +89,34 @@ class KnownFile:
 
 
 @dataclass(frozen=True)
+class FileToRead:
+    """A file of the library, at `path` below the folder `root`, whose photo lacks features."""
+
+    photo_id: int
+    folder_id: int
+    root: str
+    path: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class ActiveModel:
+    """The model whose features answer in a library, by its version and its trunk's."""
+
+    version: str
+    trunk: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of all photos of a library have a trunk's features."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class PhotoTable:
     """The whole library as aligned columns, ascending by id, for showing, sorting and filtering.
 
@@ -123,19 +151,27 @@ class PhotoTable:
 
 
 @dataclass(frozen=True)
+class TrunkFeatures:
+    """What one trunk gives for a photo, `data` float16 [F], and the precision it was computed in."""
+
+    trunk: str
+    precision: str
+    data: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
 class NewPhoto:
-    """A photo just read, as it enters the catalog. `features` are float16 [F]."""
+    """A photo just read, as it enters the catalog, with the features it did not have."""
 
     content_hash: bytes
     facts: Facts
     phash: int
-    features: npt.NDArray[np.float16]
-    precision: str
+    features: tuple[TrunkFeatures, ...]
 
 
 @dataclass(frozen=True)
 class FileFound:
-    """A file of a folder whose content is known by hash; `new` only where the hash is not yet known."""
+    """A file of a folder whose content is known by hash; `new` only where the file had to be decoded."""
 
     folder_id: int
     path: str

@@ -66,6 +66,21 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         );
         """,
     ),
+    (
+        "the active model, provisional features",
+        """
+        -- The model that answers; NULL until the first scan has chosen one.
+        ALTER TABLE library ADD COLUMN model TEXT;
+        ALTER TABLE library ADD COLUMN trunk TEXT;
+
+        -- 1: made from a thumbnail while the photo was offline, to be made again from its file.
+        ALTER TABLE features ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0;
+        -- Behind the long data, the column is slow to read: this index answers for it.
+        CREATE INDEX features_provisional ON features (trunk, photo_id) WHERE provisional = 1;
+        -- While a library moves, the rows of two trunks lie mixed: each is read without the other.
+        CREATE INDEX features_of_trunk ON features (trunk, seq);
+        """,
+    ),
 )
 
 

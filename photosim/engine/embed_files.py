@@ -19,9 +19,9 @@ Features = npt.NDArray[np.float16]
 def embed_files(setup: WorkerSetup, paths: Sequence[Path]) -> Iterator[tuple[int, Features | str]]:
     """For each path, in the order they are done: its number, and features float16 [F] or why it failed.
 
-    Every file is an item of its own, identical copies too.
+    Every file is an item of its own, identical copies too. The features are those of the setup's first model.
     """
-    engine = ScanEngine(replace(setup, skip_known=False), known=())
+    engine = ScanEngine(replace(setup, skip_known=False), known={})
     waiting = deque(enumerate(paths))
     try:
         while waiting or engine.in_flight:
@@ -30,7 +30,7 @@ def embed_files(setup: WorkerSetup, paths: Sequence[Path]) -> Iterator[tuple[int
                 engine.submit(Job(number, str(path)))
             for outcome in engine.outcomes(1.0):
                 if isinstance(outcome, PhotoRead):
-                    yield outcome.number, np.asarray(outcome.features)
+                    yield outcome.number, np.asarray(outcome.features[0].data)
                 elif isinstance(outcome, PhotoFailed):
                     yield outcome.number, outcome.reason
     finally:

@@ -13,6 +13,8 @@ from photosim.engine import interactive_worker
 from photosim.engine.messages import (
     Examined,
     ExamineRequest,
+    PlacesRead,
+    PlacesRequest,
     Preview,
     PreviewRequest,
     Ready,
@@ -24,6 +26,7 @@ from photosim.engine.process import WorkerProcess
 from photosim.errors import UnreadablePhoto, WorkerError
 
 REQUEST_SECONDS = 30.0
+RETIRE_SECONDS = 5.0
 START_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 
@@ -43,6 +46,7 @@ class InteractiveWorker:
         self._previews: deque[tuple[Any, Future[Any]]] = deque()
         self._wanted = threading.Condition()
         self._closing = False
+        self._retiring = False
         self._worker: WorkerProcess | None = None
         self._ready: Ready | None = None
         self._thread = threading.Thread(target=self._serve, name="photosim-interactive", daemon=True)
@@ -62,6 +66,10 @@ class InteractiveWorker:
         """Features, thumbnail and facts of a photo, or of a region of it (read from the original)."""
         return self._ask(ExamineRequest(_source(source), region), self._queries)
 
+    def places(self, source: Path | bytes, region: Region | None = None) -> Future[PlacesRead]:
+        """Features of a photo, or of a region of it, and what each of its places gives to them."""
+        return self._ask(PlacesRequest(_source(source), region), self._queries)
+
     def preview(self, source: Path | bytes, max_side: int) -> Future[Preview]:
         """Upright RGB pixels, neither side above `max_side`, never enlarged."""
         return self._ask(PreviewRequest(_source(source), max_side), self._previews)
@@ -69,6 +77,14 @@ class InteractiveWorker:
     def warm(self) -> None:
         """Start the worker process now, so that the first query does not wait for it."""
         self._ask(None, self._queries)
+
+    def retire(self) -> None:
+        """End the worker once it has answered what it was asked, or after some seconds."""
+        with self._wanted:
+            self._retiring = True
+            self._wanted.notify()
+        self._thread.join(RETIRE_SECONDS)
+        self.close()
 
     def close(self) -> None:
         """End the worker; requests not yet begun are cancelled, the one at work fails."""
@@ -80,7 +96,7 @@ class InteractiveWorker:
     def _ask(self, request: Any, queue: deque[tuple[Any, Future[Any]]]) -> Future[Any]:
         future: Future[Any] = Future()
         with self._wanted:
-            if self._closing:
+            if self._closing or self._retiring:
                 future.cancel()
                 return future
             queue.append((request, future))
@@ -94,6 +110,8 @@ class InteractiveWorker:
                     return self._queries.popleft()
                 if self._previews:
                     return self._previews.pop()
+                if self._retiring:
+                    return None
                 self._wanted.wait()
             for _, future in (*self._queries, *self._previews):
                 future.cancel()
@@ -111,7 +129,7 @@ class InteractiveWorker:
         if self._worker is not None:
             self._worker.kill()
 
-    def _answer(self, request: Any) -> Examined | Preview | None:
+    def _answer(self, request: Any) -> Examined | PlacesRead | Preview | None:
         worker = self._running()
         if request is None:
             return None
@@ -127,7 +145,7 @@ class InteractiveWorker:
             raise UnreadablePhoto(f"crashed the reader ({reason})") from None
         if isinstance(answer, Refused):
             raise UnreadablePhoto(answer.reason)
-        return cast(Examined | Preview, answer)
+        return cast(Examined | PlacesRead | Preview, answer)
 
     def _running(self) -> WorkerProcess:
         """A live worker: one that died between two requests is replaced unnoticed."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from photosim.imaging.facts import Facts
 from photosim.imaging.reading import Reading, read_photo
+from photosim.model.card import ModelCard
+from photosim.model.places import PlaceFeatures
 
 Region = tuple[float, float, float, float]
 """x, y, width and height as fractions 0..1 of the upright photo."""
@@ -21,13 +22,14 @@ Reader = Callable[..., Reading]
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """What a worker needs to start. `model` is the folder of the model, `reader` what decodes a file.
+    """What a worker needs to start. `cards`: the models whose trunks it runs, each trunk once; `reader`: what
+    decodes a file.
 
-    With `skip_known` a content read once is not read again under another name.
+    The interactive worker runs the first model. With `skip_known` a content read once is not read again under
+    another name.
     """
 
-    model: Path
-    bundled: bool
+    cards: tuple[ModelCard, ...]
     device: str
     threads: int
     reader: Reader = read_photo
@@ -46,10 +48,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Job:
-    """A file to read; `number` comes back with its outcome."""
+    """A file to read, or the bytes of a picture that is none; `number` comes back with its outcome."""
 
     number: int
-    path: str
+    source: str | bytes
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,29 @@ class Decoded:
 
 
 @dataclass(frozen=True)
+class FeaturesMade:
+    """What one trunk gives for a photo, `data` float16 [F], and the precision it was computed in."""
+
+    trunk: str
+    precision: str
+    data: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
 class PhotoRead:
-    """A photo read for the first time. `features` are float16 [F], `thumbnail` is JPEG."""
+    """A photo decoded, with the features of those trunks that had none of it. `thumbnail` is JPEG."""
 
     number: int
     content_hash: bytes
     facts: Facts
     phash: int
     thumbnail: bytes
-    features: npt.NDArray[np.float16]
+    features: tuple[FeaturesMade, ...]
 
 
 @dataclass(frozen=True)
 class PhotoKnown:
-    """A file whose content was read before, under this or another name."""
+    """A file whose content every trunk has seen before, under this or another name."""
 
     number: int
     content_hash: bytes
@@ -105,12 +116,35 @@ class ExamineRequest:
 
 @dataclass(frozen=True)
 class Examined:
-    """The answer to an ExamineRequest. `features` are float16 [F], `thumbnail` is JPEG."""
+    """The answer to an ExamineRequest. `features` are float16 [F], of `trunk`; `thumbnail` is JPEG."""
 
+    trunk: str
     content_hash: bytes
     facts: Facts
     thumbnail: bytes
     features: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class PlacesRequest:
+    """What the places of a photo, or of a region of it, give to its features."""
+
+    source: str | bytes
+    region: Region | None
+
+
+@dataclass(frozen=True)
+class PlacesRead:
+    """The answer to a PlacesRequest, for the model whose trunk version is `trunk`.
+
+    `features` are float16 [F]; `places` are those of each convolutional path, none where the model gives no
+    maps; `seen` is the part of the upright photo that they are spread over.
+    """
+
+    trunk: str
+    features: npt.NDArray[np.float16]
+    places: tuple[PlaceFeatures, ...]
+    seen: Region
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Mapping, Set
 from typing import Any
 
 from photosim.engine import scan_worker
@@ -37,10 +37,11 @@ class ScanEngine:
     """
 
     def __init__(
-        self, setup: WorkerSetup, known: Iterable[bytes], file_seconds: float = FILE_SECONDS
+        self, setup: WorkerSetup, known: Mapping[str, Set[bytes]], file_seconds: float = FILE_SECONDS
     ) -> None:
+        """`known`: for each trunk version, the content hashes that need no features of it."""
         self._setup = setup
-        self._known = set(known)
+        self._known = dict(known)
         self._file_seconds = file_seconds
         self._queued: deque[Job] = deque()
         self._suspects: deque[Job] = deque()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from photosim.errors import PhotosimError
+from photosim.engine.messages import Region
+from photosim.errors import PhotosimError, QueryError
 from photosim.gui.tasks import Task, TaskRunner
 from photosim.gui.views import QueryItem
 from photosim.library import Example, Library
-from photosim.search.searcher import EXACT_UP_TO, Ranking
+from photosim.search.searcher import EXACT_UP_TO, Ranking, Searcher
 
 
 @dataclass(frozen=True)
@@ -144,14 +146,29 @@ class QueryRunner(QObject):
 
 def answer(library: Library, items: tuple[QueryItem, ...], focus: float, refresh: bool) -> Answer:
     """Read the photos of a query and rank the library by them; one that cannot be read is left out."""
-    searcher = library.searcher
+    while True:
+        searcher = library.searcher
+        try:
+            found = _answer_with(library, searcher, items, focus, refresh)
+        except CancelledError:  # the worker went, with its model or because the window is closing
+            if library.searcher is searcher:
+                raise
+            continue
+        # Another model may have taken over meanwhile: what was read for the one is no question to the other.
+        if library.searcher is searcher:
+            return found
+
+
+def _answer_with(
+    library: Library, searcher: Searcher, items: tuple[QueryItem, ...], focus: float, refresh: bool
+) -> Answer:
     if refresh:
         searcher.refresh()
     read: list[QueryItem] = []
     problems: list[str] = []
     for item in items:
         try:
-            if item.example is None:
+            if item.example is None or item.example.trunk != searcher.card.trunk:
                 read.append(_found_anew(library, _examined(library, item)))
             else:
                 read.append(_found_anew(library, item) if refresh else item)
@@ -205,8 +222,21 @@ def _with_matches(found: Answer, inliers: Mapping[int, int]) -> Answer:
 
 
 def _examined(library: Library, item: QueryItem) -> QueryItem:
-    example = _examine(library, item)
+    try:
+        example = _examine(library, item)
+    except PhotosimError:
+        if item.thumbnail is None or item.example is None:
+            raise
+        # All of what is left of a region is still a region: it is not trimmed.
+        region = None if item.region is None else (0.0, 0.0, 1.0, 1.0)
+        example = _from_thumbnail(library, item.example, item.thumbnail, region)
     return item.examined(example, example.thumbnail or library.thumbnails.get(example.content_hash))
+
+
+def _from_thumbnail(library: Library, before: Example, thumbnail: bytes, region: Region | None) -> Example:
+    """What another model sees of a picture that cannot be read again: dropped from a browser, or gone."""
+    seen = library.example(thumbnail, region)
+    return replace(before, features=seen.features, trunk=seen.trunk)
 
 
 def _found_anew(library: Library, item: QueryItem) -> QueryItem:
@@ -226,8 +256,11 @@ def _examine(library: Library, item: QueryItem) -> Example:
         return library.example(item.image, item.region)
     if item.photo_id is not None:
         photo = library.catalog.photo(item.photo_id)
-        features = library.searcher.features_of(item.photo_id)
+        searcher = library.searcher
+        features = searcher.features_of(item.photo_id)
         if item.region is None and photo is not None and features is not None:
-            return Example(features, photo.id, photo.content_hash)
+            return Example(features, photo.id, photo.content_hash, searcher.card.trunk)
         return library.example(Path(item.path if photo is None else photo.path), item.region)
+    if not item.path:
+        raise QueryError("the picture is no longer there: drop it again")
     return library.example(Path(item.path), item.region)

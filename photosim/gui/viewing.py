@@ -158,10 +158,17 @@ def look_at(library: Library, photo_id: int, query: Similar | None) -> Looked:
     if data is not None:
         thumbnail.loadFromData(data, "JPEG")
     parts: Parts = (None, None)
-    if query is not None and all(library.card.parts):
-        more = [item.example.features for item in query.more if item.example is not None]
-        less = [item.example.features for item in query.less if item.example is not None]
-        if more:
-            parts = library.searcher.part_similarities(photo_id, more, less)
+    searcher = library.searcher
+    if query is not None and all(searcher.card.parts):
+        # Once another model has taken over, the query is asked again with what that one sees.
+        more, less = (
+            [
+                item.example.features
+                for item in items
+                if item.example is not None and item.example.trunk == searcher.card.trunk
+            ]
+            for items in (query.more, query.less)
+        )
+        if len(more) == len(query.more) and len(less) == len(query.less):
+            parts = searcher.part_similarities(photo_id, more, less)
     return Looked(photo, thumbnail, parts)
-

@@ -6,10 +6,8 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from photosim.catalog import (
     Catalog,
@@ -19,10 +17,11 @@ from photosim.catalog import (
     NewPhoto,
     Recorded,
     ThumbnailStore,
+    TrunkFeatures,
     printable,
 )
 from photosim.catalog.thumbnails import BYTES_PER_PHOTO
-from photosim.engine.messages import Job, Outcome, PhotoFailed, PhotoRead
+from photosim.engine.messages import FeaturesMade, Job, Outcome, PhotoFailed, PhotoRead
 from photosim.engine.scan_engine import ScanEngine
 from photosim.errors import PhotosimError
 from photosim.library import Library
@@ -55,11 +54,12 @@ class ScanSummary:
 
 @dataclass(frozen=True)
 class ScanProgress:
-    """How far a scan is. `phase` is "walking", "reading", "indexing" or "done".
+    """How far a scan is. `phase` is "walking", "reading", "moving", "indexing" or "done".
 
-    `done` and `total` count the files to be read, `known` those that were read before; `new_ids` are photos
-    that came to the library since the last progress. `expected_bytes` is the disk space that catalog and
-    thumbnails will take in the end.
+    `done` and `total` count the files to be read, `known` those that were read before; while "moving" they
+    count photos that are read again because they lack the features of the library's model, `to` being the
+    version of the one it moves to, if it does. `new_ids` are photos that came to the library since the last
+    progress. `expected_bytes` is the disk space that catalog and thumbnails will take in the end.
     """
 
     phase: str
@@ -74,27 +74,38 @@ class ScanProgress:
     device: str = ""
     note: str | None = None
     paused: bool = False
+    to: str | None = None
     summary: ScanSummary | None = None
 
 
 @dataclass(frozen=True)
 class _FileToRead:
+    """A file to read. `again`: it has not changed, its photo lacks features."""
+
     folder_id: int
     root: str
     seen: FileSeen
     known: KnownFile | None
+    again: bool = False
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.root, self.seen.path)
 
 
 def scan(library: Library, control: ScanControl, retry_failed: bool = False) -> Iterator[ScanProgress]:
     """Bring the library up to date with its folders; each progress is also a point to stop.
 
     Folders added meanwhile are scanned too. What has been read is kept whatever happens: closing the
-    generator, cancelling, or a crash loses at most the batch on its way.
+    generator, cancelling, or a crash loses at most the batch on its way. A library on its way to another
+    model is brought further there, and the model takes over when all photos have been read for it.
 
     Raises ScanRunning where another scan is running, LibraryError where the catalog cannot be written.
     """
     with scan_lock(library.folders.scan_lock):
         run = _Scan(library, control)
+        library.follow()
+        library.keep_model()
         if retry_failed:
             library.catalog.clear_failures()
         yield from run.steps()
@@ -106,7 +117,7 @@ class _Scan:
         self._catalog: Catalog = library.catalog
         self._thumbnails: ThumbnailStore = library.thumbnails
         self._control = control
-        self._trunk = library.card.trunk
+        self._tried: set[tuple[int, str]] = set()  # read again, whatever came of it
         self._begun = time.monotonic()
         self._sum = ScanSummary()
         self._known = 0
@@ -134,6 +145,7 @@ class _Scan:
                         self._catalog.mark_scanned(folder.id)
                         scanned.add(folder.id)
                     yield from self._index()
+            yield from self._move()
         finally:
             self._thumbnails.remove_many(self._catalog.forget_old_orphans())
         self._count_removed()
@@ -180,7 +192,7 @@ class _Scan:
             _log.warning("%s cannot be listed: %s", root, error)  # it went away after it was looked at
             return
         if problems:
-            self._catalog.record([], problems, self._trunk)
+            self._catalog.record([], problems)
             self._count("failed", len(problems))
         hidden = tuple(below + os.sep for below in unlisted)
         gone = [path for path in known if not path.startswith(hidden)]
@@ -205,26 +217,47 @@ class _Scan:
             expected_bytes=self._expected_bytes(len(to_read)),
         )
         yield self._now("reading")
-        known = self._catalog.hashes_with_features(self._trunk) & self._thumbnails.hashes()
-        engine = ScanEngine(self._library.worker_setup, known)
+        yield from self._read_files(to_read)
+
+    def _read_files(self, to_read: Sequence[_FileToRead]) -> Iterator[ScanProgress]:
+        """Read files for every model that answers now or next, as far as it lacks them."""
+        library = self._library
+        with_thumbnail = self._thumbnails.hashes()
+        known = {
+            card.trunk: self._catalog.hashes_with_features(card.trunk) & with_thumbnail
+            for card in library.reading_cards
+        }
+        files = dict(enumerate(to_read))
+        engine = ScanEngine(library.setup_for(*library.reading_cards), known)
         try:
-            yield from self._drive(engine, to_read)
+            yield from self._drive(
+                engine, self._jobs(files), lambda batch: self._write(batch, files, with_thumbnail)
+            )
         finally:
             engine.close()
 
-    def _drive(self, engine: ScanEngine, to_read: list[_FileToRead]) -> Iterator[ScanProgress]:
-        files = dict(enumerate(to_read))
-        waiting = deque(files)
+    def _jobs(self, files: dict[int, _FileToRead]) -> Iterator[Job]:
+        for number, file in files.items():
+            if file.folder_id in self._left:
+                self._progress = replace(self._progress, done=self._progress.done + 1)
+            else:
+                yield Job(number, file.path)
+
+    def _drive(
+        self, engine: ScanEngine, jobs: Iterator[Job], write: Callable[[Sequence[Outcome]], None]
+    ) -> Iterator[ScanProgress]:
+        """Have all jobs done, and their outcomes written in batches."""
+        waiting = True
         batch: list[Outcome] = []
         last_written = time.monotonic()
         rate = _Rate()
         while (waiting or engine.in_flight or batch) and not self._control.cancelled:
             while waiting and engine.room and not self._control.paused:
-                number = waiting.popleft()
-                if files[number].folder_id in self._left:
-                    self._progress = replace(self._progress, done=self._progress.done + 1)
-                    continue
-                engine.submit(Job(number, os.path.join(files[number].root, files[number].seen.path)))
+                job = next(jobs, None)
+                if job is None:
+                    waiting = False
+                else:
+                    engine.submit(job)
             if engine.in_flight:
                 batch += engine.outcomes(_POLL_SECONDS)
             elif self._control.paused:
@@ -233,8 +266,8 @@ class _Scan:
                 self._progress = replace(self._progress, device=engine.ready.device, note=engine.ready.note)
             waited = time.monotonic() - last_written > BATCH_SECONDS
             if batch and (len(batch) >= BATCH_FILES or waited or not engine.in_flight):
-                precision = engine.ready.precision if engine.ready else ""
-                self._write(batch, files, precision)
+                write(batch)
+                self._progress = replace(self._progress, done=self._progress.done + len(batch))
                 rate.count(len(batch), self._control.paused)
                 last_written, batch = time.monotonic(), []
                 yield self._at_rate(rate)
@@ -243,17 +276,22 @@ class _Scan:
                 last_written = time.monotonic()
                 yield self._at_rate(rate)
         if batch:
-            self._write(batch, files, engine.ready.precision if engine.ready else "")
+            write(batch)
+            self._progress = replace(self._progress, done=self._progress.done + len(batch))
 
-    def _write(self, batch: list[Outcome], files: dict[int, _FileToRead], precision: str) -> None:
+    def _write(
+        self, batch: Sequence[Outcome], files: dict[int, _FileToRead], with_thumbnail: set[bytes]
+    ) -> None:
         """One batch: thumbnails first, so that no photo of the catalog lacks one, then one transaction."""
         found: list[FileFound] = []
         failed: list[FileFailed] = []
         for outcome in batch:
             file = files[outcome.number]
             seen = file.seen
+            if file.again:
+                self._count("unchanged", -1)  # as which it was counted before it was read
             if isinstance(outcome, PhotoFailed):
-                if not os.path.lexists(os.path.join(file.root, seen.path)):
+                if not os.path.lexists(file.path):
                     continue  # deleted during the scan: no failure, it is simply not there
                 failed.append(
                     FileFailed(file.folder_id, seen.path, seen.size, seen.modified_ns, outcome.reason)
@@ -262,20 +300,15 @@ class _Scan:
             new = None
             if isinstance(outcome, PhotoRead):
                 new = NewPhoto(
-                    outcome.content_hash,
-                    outcome.facts,
-                    outcome.phash,
-                    np.asarray(outcome.features),
-                    precision,
+                    outcome.content_hash, outcome.facts, outcome.phash, _for_catalog(outcome.features)
                 )
             found.append(
                 FileFound(file.folder_id, seen.path, seen.size, seen.modified_ns, outcome.content_hash, new)
             )
-        self._thumbnails.put_many(
-            [(item.content_hash, item.thumbnail) for item in batch if isinstance(item, PhotoRead)]
-        )
+        made = {item.content_hash: item.thumbnail for item in batch if isinstance(item, PhotoRead)}
+        self._thumbnails.put_many((key, jpeg) for key, jpeg in made.items() if key not in with_thumbnail)
         places = {(files[o.number].folder_id, files[o.number].seen.path): files[o.number] for o in batch}
-        kept = self._catalog.record(found, failed, self._trunk)
+        kept = self._catalog.record(found, failed)
         if len(kept) < len(found):
             self._forget_the_rest(found, kept)
         for recorded in kept:
@@ -292,7 +325,6 @@ class _Scan:
             else:
                 self._count("added")
         self._count("failed", len(failed))
-        self._progress = replace(self._progress, done=self._progress.done + len(batch))
 
     def _forget_the_rest(self, found: list[FileFound], kept: list[Recorded]) -> None:
         """Their folder was removed from the library meanwhile: read no more of it, keep no thumbnails."""
@@ -300,12 +332,101 @@ class _Scan:
         self._thumbnails.remove_many(item for item in lost if self._catalog.photo_by_hash(item) is None)
         self._left |= {file.folder_id for file in found} - {folder.id for folder in self._catalog.folders()}
 
+    # Photos that lack features of the library's model, because it moves to another one
+
+    def _move(self) -> Iterator[ScanProgress]:
+        """Read them again, those out of reach from their thumbnails; then let the next model take over."""
+        while not self._control.cancelled:
+            again = self._files_to_read_again()
+            if not again:
+                break
+            self._begin_moving()
+            yield self._now("moving")
+            yield from self._read_files(again)
+            self._catalog.check_online()  # a drive may have been unplugged meanwhile
+        yield from self._read_thumbnails()
+        if self._control.cancelled:
+            return
+        if self._library.next_card is not None and self._within_reach():
+            yield self._now("indexing")
+            self._library.take_over()
+        self._library.forget_other_models()
+
+    def _files_to_read_again(self) -> list[_FileToRead]:
+        """One file for each photo that lacks features and can be reached, if there is one not tried yet."""
+        files: dict[int, _FileToRead] = {}
+        for file in self._catalog.files_to_read(self._library.target_card.trunk):
+            place = (file.folder_id, file.path)
+            if file.photo_id in files or place in self._tried or file.folder_id in self._left:
+                continue
+            self._tried.add(place)
+            seen = FileSeen(file.path, file.size, file.modified_ns)
+            known = KnownFile(file.size, file.modified_ns, file.photo_id)
+            files[file.photo_id] = _FileToRead(file.folder_id, file.root, seen, known, again=True)
+        return list(files.values())
+
+    def _begin_moving(self) -> None:
+        """Count photos from here on, those that are done from an earlier scan too."""
+        share = self._catalog.share_with_features(self._library.target_card.trunk)
+        card = self._library.next_card
+        self._progress = replace(
+            self._progress,
+            done=0,
+            total=share.total - share.done,
+            known=share.done,
+            expected_bytes=self._expected_bytes(0),
+            seconds_left=None,
+            to=None if card is None else card.version,
+        )
+
+    def _read_thumbnails(self) -> Iterator[ScanProgress]:
+        """Give photos out of reach provisional features, so that they are found until they are back."""
+        if self._control.cancelled:
+            return
+        card = self._library.target_card
+        lacking = self._catalog.offline_without_features(card.trunk)
+        if not lacking:
+            return
+        thumbnails = self._thumbnails.hashes()
+        photos = {photo_id: key for photo_id, key in lacking if key in thumbnails}
+        if not photos:
+            return
+        self._begin_moving()
+        yield self._now("moving")
+
+        def jobs() -> Iterator[Job]:
+            for photo_id, key in photos.items():
+                jpeg = self._thumbnails.get(key)
+                if jpeg is not None:
+                    yield Job(photo_id, jpeg)
+
+        def write(batch: Sequence[Outcome]) -> None:
+            read = [outcome for outcome in batch if isinstance(outcome, PhotoRead)]
+            self._catalog.record_provisional(
+                (outcome.number, features) for outcome in read for features in _for_catalog(outcome.features)
+            )
+
+        engine = ScanEngine(replace(self._library.setup_for(card), skip_known=False), {})
+        try:
+            yield from self._drive(engine, jobs(), write)
+        finally:
+            engine.close()
+
+    def _within_reach(self) -> bool:
+        """Whether any photo is, so that a model does not take over by thumbnails alone.
+
+        An empty library has nothing to wait for.
+        """
+        counts = self._catalog.counts()
+        return counts.photos == 0 or counts.offline < counts.photos
+
     def _expected_bytes(self, new: int) -> int:
         """Disk space of the library with `new` photos more: catalog, thumbnails, embeddings and graph."""
-        card = self._library.card
-        dim = sum(card.parts)
+        # The rows of a model that goes leave their room to others, but not to the disk.
+        features = sum(2 * card.feature_dim for card in self._library.reading_cards)
+        dim = sum(self._library.target_card.parts)
         vectors = 2 * 4 * dim + 200  # the cache of embeddings, and the graph with its links
-        per_photo = BYTES_PER_PHOTO + _ROW_BYTES + 2 * card.feature_dim + vectors
+        per_photo = BYTES_PER_PHOTO + _ROW_BYTES + features + vectors
         return (self._catalog.counts().photos + new) * per_photo
 
     # Indexing and reporting
@@ -332,7 +453,7 @@ class _Scan:
             photos_per_second=per_second,
             seconds_left=left / per_second if per_second > 0 else None,
         )
-        return self._now("reading")
+        return self._now(self._progress.phase)
 
     def _now(self, phase: str) -> ScanProgress:
         self._progress = replace(
@@ -344,6 +465,10 @@ class _Scan:
         )
         self._new_ids = []
         return self._progress
+
+
+def _for_catalog(features: Sequence[FeaturesMade]) -> tuple[TrunkFeatures, ...]:
+    return tuple(TrunkFeatures(one.trunk, one.precision, one.data) for one in features)
 
 
 class _Rate:

@@ -149,9 +149,7 @@ class Searcher:
 
     def graph_card(self) -> GraphCard | None:
         """The card of the graph on disk, where it is sound."""
-        return Graph.read_card(
-            self._graph_file, self._key, self.embedding.dim, self._catalog.last_seq()
-        )
+        return Graph.read_card(self._graph_file, self._key, self.embedding.dim, self._catalog.last_seq())
 
     def shown_vectors(self) -> tuple[Ids, npt.NDArray[np.float32]]:
         """Ids int64 [N] and embeddings float32 [N, D] of the photos of the library."""
@@ -227,7 +225,7 @@ class Searcher:
                 self._graph = self._load_graph()
             if self._graph is None:
                 return None
-            behind = self._catalog.last_seq() - self._graph.card.seq
+            behind = self._catalog.count_features(self.card.trunk, after=self._graph.card.seq)
             if behind > _CATCH_UP:
                 return None
             if behind > 0 or self._state is None:

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from photosim.catalog import Catalog, FileFailed, FileFound, NewPhoto
+from photosim.catalog import Catalog, FileFailed, FileFound, NewPhoto, TrunkFeatures
 from photosim.imaging.facts import Facts
 
 TRUNK = "trunk-1"
@@ -23,10 +23,9 @@ def features(content: str, dim: int = 8) -> npt.NDArray[np.float16]:
     return np.random.default_rng(seed).normal(size=dim).astype(np.float16)
 
 
-def photo(content: str, taken: str | None = None, dim: int = 8) -> NewPhoto:
-    return NewPhoto(
-        digest(content), Facts(640, 480, "JPEG", taken=taken), (1 << 64) - 1, features(content, dim), "fp32"
-    )
+def photo(content: str, taken: str | None = None, dim: int = 8, trunk: str = TRUNK) -> NewPhoto:
+    made = TrunkFeatures(trunk, "fp32", features(content, dim))
+    return NewPhoto(digest(content), Facts(640, 480, "JPEG", taken=taken), (1 << 64) - 1, (made,))
 
 
 def found(
@@ -39,9 +38,10 @@ def found(
     modified_ns: int = 1_700_000_000_000_000_000,
     taken: str | None = None,
     dim: int = 8,
+    trunk: str = TRUNK,
 ) -> FileFound:
     """A file of a scan; `known` where the scan had its content's features already."""
-    new = None if known else photo(content, taken, dim)
+    new = None if known else photo(content, taken, dim, trunk)
     return FileFound(folder_id, path, size, modified_ns, digest(content), new)
 
 
@@ -51,4 +51,4 @@ def failed(folder_id: int, path: str, reason: str = "truncated") -> FileFailed:
 
 def put(catalog: Catalog, *files: FileFound) -> list[int]:
     """Record files; returns the ids of their photos, in the same order."""
-    return [recorded.photo_id for recorded in catalog.record(files, [], TRUNK)]
+    return [recorded.photo_id for recorded in catalog.record(files, [])]

@@ -57,7 +57,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(catalog: Catalog, pict
 
     batch = [found(folder_id, f"new {n}.jpg", f"new {n}", dim=1280) for n in range(50)]
     with pytest.raises(LibraryError, match=r"catalog\.sqlite3: .*full: free some disk space") as full:
-        catalog.record(batch, [failed(folder_id, "broken.jpg")], TRUNK)
+        catalog.record(batch, [failed(folder_id, "broken.jpg")])
     assert "\n" not in str(full.value)
 
     assert catalog.shown_ids().tolist() == kept
@@ -66,7 +66,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(catalog: Catalog, pict
     assert catalog.check() is None
     with catalog._database.reading() as connection:
         connection.execute("PRAGMA max_page_count = 1000000")
-    assert len(catalog.record(batch, [], TRUNK)) == 50  # space was made: it goes on
+    assert len(catalog.record(batch, [])) == 50  # space was made: it goes on
 
 
 def test_a_volume_that_is_full_is_one_clear_error_and_loses_nothing(drive: Path, pictures: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_parent_takes_over_what_its_children_know(catalog: Catalog, pictures: 
     other = catalog.add_folder(beside)
     year, month = catalog.add_folder(pictures / "2023"), catalog.add_folder(pictures / "2024" / "may")
     ids = put(catalog, found(year.id, "a.jpg", "a"), found(month.id, "deep/b.jpg", "b"))
-    catalog.record([], [failed(month.id, "broken.jpg")], TRUNK)
+    catalog.record([], [failed(month.id, "broken.jpg")])
 
     parent = catalog.add_folder(pictures)
 
@@ -145,7 +145,7 @@ def test_removing_a_folder_forgets_only_photos_that_are_nowhere_else(
     alone, both, _ = put(
         catalog, found(one.id, "a.jpg", "a"), found(one.id, "b.jpg", "b"), found(two.id, "b.jpg", "b")
     )
-    catalog.record([], [failed(one.id, "broken.jpg")], TRUNK)
+    catalog.record([], [failed(one.id, "broken.jpg")])
 
     forgotten = catalog.remove_folder(tmp_path / "one")
 

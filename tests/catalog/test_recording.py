@@ -30,7 +30,7 @@ def as_of(catalog: Catalog, photo_id: int, ago: timedelta) -> None:
 
 def test_what_was_recorded_is_known_to_the_next_scan(catalog: Catalog, folder_id: int) -> None:
     (photo_id,) = put(catalog, found(folder_id, "a.jpg", "a", size=7, modified_ns=123_456_789))
-    catalog.record([], [failed(folder_id, "b.jpg")], TRUNK)
+    catalog.record([], [failed(folder_id, "b.jpg")])
     assert catalog.known_files(folder_id) == {
         "a.jpg": KnownFile(7, 123_456_789, photo_id),
         "b.jpg": KnownFile(10, 1_700_000_000_000_000_000, None),
@@ -104,7 +104,7 @@ def test_ids_are_never_given_twice(catalog: Catalog, folder_id: int) -> None:
 
 def test_a_file_with_new_content_is_a_new_photo(catalog: Catalog, folder_id: int) -> None:
     (before,) = put(catalog, found(folder_id, "a.jpg", "old"))
-    (recorded,) = catalog.record([found(folder_id, "a.jpg", "new", size=2)], [], TRUNK)
+    (recorded,) = catalog.record([found(folder_id, "a.jpg", "new", size=2)], [])
     assert recorded.photo_id_before == before
     assert recorded.photo_id != before
     assert catalog.shown_ids().tolist() == [recorded.photo_id]
@@ -114,7 +114,7 @@ def test_a_file_with_new_content_is_a_new_photo(catalog: Catalog, folder_id: int
 
 def test_a_failure_takes_the_place_of_the_photo_and_back(catalog: Catalog, folder_id: int) -> None:
     (photo_id,) = put(catalog, found(folder_id, "a.jpg", "a"))
-    catalog.record([], [failed(folder_id, "a.jpg", "truncated")], TRUNK)
+    catalog.record([], [failed(folder_id, "a.jpg", "truncated")])
     counts = catalog.counts()
     assert (counts.photos, counts.files, counts.failed) == (0, 0, 1)
     (failure,) = catalog.failures()
@@ -127,7 +127,7 @@ def test_a_failure_takes_the_place_of_the_photo_and_back(catalog: Catalog, folde
 
 
 def test_failures_are_tried_again_once_cleared(catalog: Catalog, folder_id: int) -> None:
-    catalog.record([], [failed(folder_id, "a.jpg"), failed(folder_id, "b.jpg")], TRUNK)
+    catalog.record([], [failed(folder_id, "a.jpg"), failed(folder_id, "b.jpg")])
     assert catalog.clear_failures() == 2
     assert catalog.known_files(folder_id) == {}
 
@@ -147,7 +147,6 @@ def test_an_error_in_the_middle_of_a_batch_leaves_nothing_of_it(catalog: Catalog
         catalog.record(
             [found(folder_id, "kept.jpg", "changed"), found(folder_id, "a.jpg", "a"), impossible],
             [failed(folder_id, "d.jpg")],
-            TRUNK,
         )
     assert catalog.shown_ids().tolist() == [kept]
     assert set(catalog.known_files(folder_id)) == {"kept.jpg"}
@@ -173,13 +172,13 @@ def test_an_error_while_folders_are_joined_leaves_them_as_they_were(
 
 def test_a_folder_removed_during_the_scan_is_not_brought_back(catalog: Catalog, folder_id: int) -> None:
     catalog.remove_folder(catalog.folders()[0].path)
-    assert catalog.record([found(folder_id, "a.jpg", "a")], [failed(folder_id, "b.jpg")], TRUNK) == []
+    assert catalog.record([found(folder_id, "a.jpg", "a")], [failed(folder_id, "b.jpg")]) == []
     counts = catalog.counts()
     assert (counts.photos, counts.files, counts.failed) == (0, 0, 0)
 
 
 def test_a_content_forgotten_during_the_scan_is_left_to_the_next(catalog: Catalog, folder_id: int) -> None:
-    recorded = catalog.record([found(folder_id, "a.jpg", "gone", known=True)], [], TRUNK)
+    recorded = catalog.record([found(folder_id, "a.jpg", "gone", known=True)], [])
     assert recorded == []
     assert catalog.known_files(folder_id) == {}
 

@@ -121,7 +121,7 @@ catalog = Catalog(Path(sys.argv[1]))
 ready()
 for start in range(0, 200, 10):
     files = [found(int(sys.argv[2]), f"{sys.argv[3]}-{n}.jpg", str(n)) for n in range(start, start + 10)]
-    recorded = catalog.record(files, [], TRUNK)
+    recorded = catalog.record(files, [])
     for one in recorded:
         print(one.photo_id, one.file.path)
 catalog.close()
@@ -153,8 +153,7 @@ seen = set()
 if sys.argv[3] == "write":
     for start in range(0, 600, 20):
         catalog.record(
-            [found(int(sys.argv[2]), f"{n}.jpg", str(n)) for n in range(start, start + 20)], [], TRUNK
-        )
+            [found(int(sys.argv[2]), f"{n}.jpg", str(n)) for n in range(start, start + 20)], [])
 else:
     while 600 not in seen:
         table = catalog.table()
@@ -182,8 +181,8 @@ if sys.argv[3] == "write":
     for turn in range(60):
         catalog.remove_folder(sys.argv[2])
         folder = catalog.add_folder(sys.argv[2])
-        catalog.record([found(folder.id, f"{n}.jpg", f"{turn} {n}") for n in range(50)], [], TRUNK)
-    catalog.record([found(folder.id, "last.jpg", "last")], [], TRUNK)
+        catalog.record([found(folder.id, f"{n}.jpg", f"{turn} {n}") for n in range(50)], [])
+    catalog.record([found(folder.id, "last.jpg", "last")], [])
 else:
     count = 0
     while count != 51:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photosim.catalog import Catalog, Counts
-from tests.catalog.rows import TRUNK, failed, found, put
+from tests.catalog.rows import failed, found, put
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_all_answers_agree_about_a_mixed_library(
             )
     random.shuffle(files)
     ids = put(catalog, *files)
-    catalog.record([], [failed(one, "broken.jpg")], TRUNK)
+    catalog.record([], [failed(one, "broken.jpg")])
     orphan = sorted({file.path for file in files if file.content_hash == files[0].content_hash})
     for folder_id in (one, two):
         catalog.remove_files(folder_id, orphan)

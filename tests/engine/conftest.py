@@ -14,4 +14,4 @@ from tests.engine import readers
 def setup() -> WorkerSetup:
     """The bundled model on two threads of the CPU, with a reader that marked files can kill or hang."""
     card = Registry(bundled_models(), Path("no models of one's own")).default()
-    return WorkerSetup(card.folder, card.bundled, "cpu", threads=2, reader=readers.dangerous)
+    return WorkerSetup((card,), "cpu", threads=2, reader=readers.dangerous)

@@ -25,7 +25,7 @@ ENDINGS = {"busy": readers.HANG, "held": readers.HOLD, "idle": b""}
 
 def main(worker: str, work: str) -> None:
     card = Registry(bundled_models(), Path("none")).default()
-    setup = WorkerSetup(card.folder, card.bundled, "cpu", 2, readers.dangerous)
+    setup = WorkerSetup((card,), "cpu", 2, readers.dangerous)
     photo = jpeg(1) + ENDINGS[work]
     if worker == "interactive":
         interactive = InteractiveWorker(setup)
@@ -37,7 +37,7 @@ def main(worker: str, work: str) -> None:
     else:
         path = Path(tempfile.mkdtemp()) / "photo.jpg"
         path.write_bytes(photo)
-        engine = ScanEngine(setup, known=())
+        engine = ScanEngine(setup, known={})
         while engine.ready is None:
             engine.outcomes(0.1)
         engine.submit(Job(0, str(path)))

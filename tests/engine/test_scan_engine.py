@@ -26,7 +26,7 @@ from tests.made_photos import jpeg, make_photos
 
 @contextmanager
 def running(setup: WorkerSetup, file_seconds: float = 60.0) -> Iterator[ScanEngine]:
-    engine = ScanEngine(setup, known=(), file_seconds=file_seconds)
+    engine = ScanEngine(setup, known={}, file_seconds=file_seconds)
     try:
         yield engine
     finally:
@@ -114,11 +114,11 @@ def test_a_damaged_model_is_named_instead_of_starting_workers_without_end(
 ) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    for file in setup.model.iterdir():
+    for file in setup.cards[0].folder.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     (folder / "trunk.onnx").write_bytes(b"no graph")
     with (
-        running(replace(setup, model=folder)) as engine,
+        running(replace(setup, cards=(replace(setup.cards[0], folder=folder),))) as engine,
         pytest.raises(WorkerError, match=r"trunk\.onnx"),
     ):
         outcomes_of(engine, make_photos(tmp_path, 1))
@@ -145,7 +145,7 @@ def test_a_content_is_decoded_once_whatever_it_is_called(
     known = paths[0].read_bytes()
     late = tmp_path / "photos" / "late-copy.jpg"
     late.write_bytes(paths[5].read_bytes())
-    engine = ScanEngine(setup, known=[content_hash(known)])
+    engine = ScanEngine(setup, known={setup.cards[0].trunk: {content_hash(known)}})
     try:
         first = outcomes_of(engine, paths)
         second = outcomes_of(engine, [late])
@@ -180,7 +180,7 @@ def test_bad_files_say_why_and_keep_nobody_waiting(setup: WorkerSetup, tmp_path:
 def test_closing_in_the_middle_ends_the_worker_at_once(setup: WorkerSetup, tmp_path: Path) -> None:
     paths = make_photos(tmp_path, 4)
     mark(paths[0], readers.HOLD)
-    engine = ScanEngine(setup, known=())
+    engine = ScanEngine(setup, known={})
     for number, path in enumerate(paths):
         engine.submit(Job(number, str(path)))
     while engine.ready is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from photosim.engine.messages import Reader, WorkerSetup
 from photosim.library import Library
+from photosim.model.card import ModelCard
 from photosim.paths import Folders
 from photosim.scan.control import ScanControl
 from photosim.scan.scanner import ScanProgress, ScanSummary, run_to_end, scan
@@ -20,9 +21,8 @@ class ReaderLibrary(Library):
 
     reader: Reader | None = None
 
-    @property
-    def worker_setup(self) -> WorkerSetup:
-        setup = super().worker_setup
+    def setup_for(self, *cards: ModelCard) -> WorkerSetup:
+        setup = super().setup_for(*cards)
         return setup if self.reader is None else replace(setup, reader=self.reader)
 
 

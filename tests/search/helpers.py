@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from photosim.catalog import Catalog, FileFound, NewPhoto
+from photosim.catalog import Catalog, FileFound, NewPhoto, TrunkFeatures
 from photosim.imaging.facts import Facts
 from photosim.model.card import EMBEDDING, ModelCard
 from photosim.model.embedding import Embedding
@@ -65,6 +65,6 @@ def store(
     files = []
     for number, features in enumerate(rows):
         content = f"{name} {number}".encode().ljust(16, b"\0")[:16]
-        new = NewPhoto(content, Facts(1, 1, "JPEG"), 0, features, "fp32")
+        new = NewPhoto(content, Facts(1, 1, "JPEG"), 0, (TrunkFeatures(TRUNK, "fp32", features),))
         files.append(FileFound(folder_id, f"{name} {number}.jpg", 1, 1, content, new))
-    return np.array([recorded.photo_id for recorded in catalog.record(files, [], TRUNK)], dtype=np.int64)
+    return np.array([recorded.photo_id for recorded in catalog.record(files, [])], dtype=np.int64)
