@@ -27,12 +27,11 @@ from photosim.model.embedding import load_embedding, unit
 from photosim.model.registry import Registry
 from photosim.model.runtime import open_runtime
 from photosim.paths import bundled_models, library_folders
+from photosim.training.baselines import colour_histogram
 from photosim.training.evaluation import evaluate_classes
 from photosim.training.projection import held_out
 
 ALLOWED_LOSS = 0.01
-# 4 x 4 x 4 colours.
-_LEVELS = 4
 
 Floats = npt.NDArray[np.float32]
 
@@ -81,13 +80,6 @@ def main() -> int:
 def report(name: str, figures: dict[str, float]) -> float:
     print(f"  {name:28}" + "".join(f"  {key} {value:.4f}" for key, value in figures.items()))
     return figures["mAP"]
-
-
-def colour_histogram(pixels: npt.NDArray[np.uint8]) -> Floats:
-    """The shares of 64 colours, square-rooted, so that the inner product is Bhattacharyya's coefficient."""
-    levels = pixels.reshape(-1, 3).astype(np.intp) * _LEVELS // 256
-    colours = (levels[:, 0] * _LEVELS + levels[:, 1]) * _LEVELS + levels[:, 2]
-    return np.sqrt(np.bincount(colours, minlength=_LEVELS**3) / len(colours)).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -259,8 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    if options.gallery < 2 or (options.copied is not None and options.copied < 1):
-        raise PhotosimError("a gallery needs two photos or more, and copies one photo or more")
+    if options.gallery < 2 or (options.copied is not None and options.copied < 2):
+        raise PhotosimError("both the gallery and the photos that are copied must be two or more")
     registry = Registry(bundled_models(), library_folders().models)
     cards = find_models(options.models, registry) if options.models else _present(DEFAULT_MODELS, registry)
     settings = ValidationSettings(options.share, options.seed, options.gallery, options.copied)

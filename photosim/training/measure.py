@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from photosim.engine.messages import WorkerSetup
 from photosim.errors import PhotosimError
 from photosim.model.card import ModelCard
 from photosim.model.embedding import load_embedding
-from photosim.scan.walk import walk
 from photosim.training.evaluation import evaluate_classes, evaluate_queries
+from photosim.training.photos import find_photos
 
 Progress = Callable[[int, int], None]
 
@@ -36,7 +35,7 @@ def measure_classes(
 
     Every file is an item, identical copies too. Raises PhotosimError where there is nothing to measure.
     """
-    paths = _photos(folder)
+    paths = find_photos(folder).paths
     kept, embeddings, failures = _embed(setup, card, paths, progress)
     classes, labels = np.unique([paths[number].parent.name for number in kept], return_inverse=True)
     focus = card.focus if focus is None else focus
@@ -56,7 +55,7 @@ def measure_queries(
     progress: Progress,
 ) -> Report:
     """Photos of one folder look for those of another; the same file stem means the same thing."""
-    query_paths, reference_paths = _photos(queries), _photos(references)
+    query_paths, reference_paths = find_photos(queries).paths, find_photos(references).paths
     paths = [*query_paths, *reference_paths]
     kept, embeddings, failures = _embed(setup, card, paths, progress)
     is_query = np.array([number < len(query_paths) for number in kept], dtype=np.bool_)
@@ -72,17 +71,6 @@ def measure_queries(
     )
     counts = {"queries": int(is_query.sum()), "references": int((~is_query).sum())}
     return Report({"model": card.version, "focus": focus, **counts, **figures}, failures)
-
-
-def _photos(folder: Path) -> list[Path]:
-    """All photos below a folder, sorted, so that ties fall the same way every time."""
-    if not folder.is_dir():
-        raise PhotosimError(f"{folder} is not a folder: name a folder of photos")
-    root = os.path.abspath(folder)
-    paths = sorted(Path(root, seen.path) for seen in walk(root) if seen.problem is None)
-    if not paths:
-        raise PhotosimError(f"{folder} has no photos: name a folder of photos")
-    return paths
 
 
 def _embed(

@@ -27,7 +27,7 @@ from photosim.training.changes import Pixels
 from photosim.training.copies import TRANSFORMATIONS, transformed_copy
 from photosim.training.photos import PhotoSet, find_photos
 from photosim.training.relevance import kind_relevance, total_relevance
-from photosim.training.sampling import SamplingSettings, TripletSampler
+from photosim.training.sampling import SamplingSettings, Triplet, TripletSampler
 from photosim.training.split import split_classes
 from photosim.training.views import hard_view
 
@@ -37,6 +37,8 @@ VIEWS = 2
 _VIEW_SIDE = 320
 # What is made of each photo that has copies, in order.
 _COPIES = (*TRANSFORMATIONS, *(HARD_VIEW for _ in range(VIEWS)))
+# How often a draw may fail for each triplet that is asked for.
+_DRAWS = 10
 # Copies are made of a photo of at most this long side.
 _LONG_SIDE = 640
 # The histogram counts the pixels of a photo of this size.
@@ -180,21 +182,24 @@ def read_validation(
 
 def kind_triplets(validation: Validation, trunk: Features, count: int) -> Numbers:
     """Triplets [T, 3] of rows of a validation: two photos of a class, the more likely the more alike they
-    are, and one of another class; T is at most `count`.
+    are, and one of another class. T is `count`, or less where few photos are alike.
 
     `trunk` are the pretrained trunk's features [G + Q, F], which say what is alike. Negatives of the
     anchor's own class are left out: there the pretrained trunk would be the judge, and itself always right.
     """
     rng = np.random.default_rng([validation.chosen.seed, 1])
     sampler = _sampler(validation, trunk, SamplingSettings(out_of_class=1.0), rng, views=False)
-    drawn = (sampler.draw(rng) for _ in range(count))
-    rows = [(one.anchor, one.positive, one.negative) for one in drawn if one is not None]
+    rows = []
+    for triplet in _drawn(sampler, count, rng):
+        rows.append((triplet.anchor, triplet.positive, triplet.negative))
+        if len(rows) == count:
+            break
     return np.array(rows, np.intp).reshape(-1, 3)
 
 
 def thing_triplets(validation: Validation, trunk: Features, count: int) -> Numbers:
-    """Triplets [T, 3] of rows of a validation: a hard view, its original, and another photo, every second
-    one of the same class and then the more likely the more alike; T is at most `count`.
+    """Triplets [T, 3] of rows of a validation, all three hard views: two of one photo and one of another,
+    every second time of the same class and then the more likely the more alike. T as for `kind_triplets`.
     """
     rng = np.random.default_rng([validation.chosen.seed, 2])
     sampler = _sampler(validation, trunk, SamplingSettings(), rng, views=True)
@@ -203,11 +208,21 @@ def thing_triplets(validation: Validation, trunk: Features, count: int) -> Numbe
         if validation.transformations[number] == HARD_VIEW:
             views.setdefault(original, []).append(validation.gallery + number)
     rows = []
-    for _ in range(count):
-        triplet = sampler.draw(rng)
-        if triplet is not None and triplet.anchor in views:
-            rows.append((int(rng.choice(views[triplet.anchor])), triplet.positive, triplet.negative))
+    for triplet in _drawn(sampler, count, rng):
+        if triplet.anchor in views and triplet.negative in views:
+            anchor, positive = rng.permutation(views[triplet.anchor])[:2].tolist()
+            rows.append((anchor, positive, int(rng.choice(views[triplet.negative]))))
+        if len(rows) == count:
+            break
     return np.array(rows, np.intp).reshape(-1, 3)
+
+
+def _drawn(sampler: TripletSampler[int], count: int, rng: np.random.Generator) -> Iterator[Triplet[int]]:
+    """Triplets, in the end no more, where so few draws succeed that `count` will not be reached."""
+    for _ in range(_DRAWS * count):
+        triplet = sampler.draw(rng)
+        if triplet is not None:
+            yield triplet
 
 
 def _sampler(

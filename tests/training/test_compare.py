@@ -206,8 +206,8 @@ def test_the_program_says_in_one_line_what_is_wrong(
     for arguments, line in (
         ([str(tmp_path / "nowhere")], "is not a folder"),
         ([str(tmp_path), "--models", "deepranking-v9"], "there is no model 'deepranking-v9'"),
-        ([str(tmp_path), "--gallery", "1"], "a gallery needs two photos or more"),
-        ([str(tmp_path), "--copied", "0"], "copies one photo or more"),
+        ([str(tmp_path), "--gallery", "1"], "must be two or more"),
+        ([str(tmp_path), "--copied", "1"], "must be two or more"),
     ):
         assert main(arguments) == 1
         said = capsys.readouterr().err.splitlines()

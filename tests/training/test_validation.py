@@ -140,7 +140,7 @@ def test_nothing_to_measure_is_said(tmp_path: Path) -> None:
 
 def test_triplets_of_kinds_are_two_of_a_class_and_one_of_another(validation: Validation) -> None:
     triplets = kind_triplets(validation, validation.histograms.astype(np.float16), 500)
-    assert 400 < len(triplets) <= 500
+    assert len(triplets) == 500
     assert triplets.max() < validation.held_out
     classes = validation.labels[triplets]
     assert (classes[:, 0] == classes[:, 1]).all()
@@ -162,15 +162,25 @@ def test_positives_are_the_more_likely_the_more_alike_they_are(validation: Valid
     assert set(of_first[:, 1].tolist()) == {1}
 
 
-def test_triplets_of_things_are_a_hard_view_its_photo_and_another(validation: Validation) -> None:
+def test_triplets_of_things_are_two_views_of_a_photo_and_one_of_another(validation: Validation) -> None:
     triplets = thing_triplets(validation, validation.histograms.astype(np.float16), 600)
-    assert 400 < len(triplets) <= 600
-    copies = triplets[:, 0] - validation.gallery
-    assert {validation.transformations[copy] for copy in copies} == {HARD_VIEW}
-    np.testing.assert_array_equal(validation.originals[copies], triplets[:, 1])
-    assert (triplets[:, 1] != triplets[:, 2]).all()
-    same_class = validation.labels[triplets[:, 1]] == validation.labels[triplets[:, 2]]
+    assert len(triplets) == 600
+    assert {validation.transformations[row - validation.gallery] for row in triplets.ravel()} == {HARD_VIEW}
+    photos = validation.originals[triplets - validation.gallery]
+    assert (photos[:, 0] == photos[:, 1]).all() and (triplets[:, 0] != triplets[:, 1]).all()
+    assert (photos[:, 0] != photos[:, 2]).all()
+    same_class = validation.labels[photos[:, 0]] == validation.labels[photos[:, 2]]
     assert 0.35 < same_class.mean() < 0.6
+
+
+def test_triplets_of_things_need_photos_that_have_views(root: Path) -> None:
+    few = read_validation(choose_photos(root, ValidationSettings(share=0.4, gallery=40)), [], copied=3)
+    trunk = few.histograms.astype(np.float16)
+    triplets = thing_triplets(few, trunk, 40)
+    assert 0 < len(triplets) <= 40
+    assert set(few.originals[triplets - few.gallery].ravel().tolist()) <= {0, 12, 23}
+    one = read_validation(choose_photos(root, ValidationSettings(share=0.4, gallery=40)), [], copied=1)
+    assert thing_triplets(one, trunk, 40).shape == (0, 3)
 
 
 def test_a_model_reads_copies_as_it_reads_photos(root: Path) -> None:
