@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -47,6 +48,7 @@ class Inspector(QWidget):
     open_photo = Signal(int)
     copy_photo = Signal(int)
     copy_path = Signal(int)
+    why_requested = Signal(int)
 
     find_similar_to_all = Signal(list)  # photo ids, as are the next four
     more_like_all = Signal(list)
@@ -210,6 +212,14 @@ class Inspector(QWidget):
         self._similarity.setToolTip(
             self.tr("Similarity to the query: 1 is the same, 0 has nothing in common")
         )
+        self._why = QPushButton(self.tr("Why it matches…"))
+        set_role(self._why, "link")
+        self._why.setStyleSheet("QPushButton { margin-left: -5px; }")  # its words, not its frame, on the line
+        self._why.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._why.setToolTip(self.tr("See which regions of both photos make the similarity (Ctrl+Y)"))
+        self._why.setAccessibleDescription(self._why.toolTip())
+        self._why.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._why.clicked.connect(self._sender("why_requested"))
         self._facts = QWidget()
         self._places = QWidget()
         QVBoxLayout(self._facts).setContentsMargins(0, 0, 0, 0)
@@ -218,6 +228,7 @@ class Inspector(QWidget):
         column.addSpacing(4)
         column.addWidget(self._name)
         column.addWidget(self._similarity)
+        column.addWidget(self._why)
         column.addWidget(self._offline)
         column.addSpacing(2)
         column.addWidget(self._facts)
@@ -271,6 +282,7 @@ class Inspector(QWidget):
         self._name.set_full_text(os.path.basename(photo.path))
         self._similarity.setText(similarity)
         self._similarity.setVisible(bool(similarity))
+        self._why.setVisible(bool(similarity))
         self._offline.setVisible(photo.offline)
         size = photo.places[0].size if photo.places else None
         self._set_facts(facts_text.fact_rows(photo.facts, size, self.locale()), photo)

@@ -43,7 +43,9 @@ MAP_SIDE = 96
 """Pixels of a heat map: as smooth as it needs to be, for it is stretched over the photo."""
 VEIL = 0.74
 TINT = 0.48
-LINES_AT_MOST = 120
+POINTS_AT_MOST = 160
+LINES_AT_MOST = 36
+"""More would hide the photos below them."""
 DOT = 2.5
 _BLUR = 0.55
 """Of a place."""
@@ -390,7 +392,7 @@ class PairCanvas(QWidget):
         places = [
             [
                 QPointF(rect.x() + x * rect.width(), rect.y() + y * rect.height())
-                for x, y in found[:LINES_AT_MOST].tolist()
+                for x, y in found[:POINTS_AT_MOST].tolist()
             ]
             for rect, found in (
                 (self.photo_rect(QUERY), points.query),
@@ -413,9 +415,9 @@ class PairCanvas(QWidget):
         painter.drawPolygon(corners)
         painter.restore()
         accent = theme().color("accent")
-        line = theme().color("accent", 0.55 if len(places[QUERY]) < 40 else 0.35)
-        painter.setPen(QPen(line, 1))
-        for begin, end in zip(*places, strict=True):
+        painter.setPen(QPen(theme().color("accent", 0.6), 1))
+        every = -(-len(places[QUERY]) // LINES_AT_MOST)
+        for begin, end in zip(places[QUERY][::every], places[RESULT][::every], strict=True):
             painter.drawLine(begin, end)
         painter.setPen(QPen(Qt.GlobalColor.white, 1))
         painter.setBrush(accent)

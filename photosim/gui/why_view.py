@@ -258,6 +258,7 @@ class WhyView(QWidget):
         column.addLayout(row)
         self._captions[side].setAlignment(Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self._captions[side])
+        column.addStretch(1)
         return column
 
     def _arrow(self, sign: str, name: str, by: int) -> QPushButton:

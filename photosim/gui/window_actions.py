@@ -90,6 +90,8 @@ class ShortcutsPage(QDialog):
             (self.tr("In the query: change more and less"), self.tr("Space, click")),
             (self.tr("In the query: take a photo away"), self.tr("Delete")),
             (self.tr("In the preview: zoom, move"), self.tr("wheel, + − 0 1, arrows")),
+            (self.tr("In Why it matches: mark a place, search for it"), self.tr("arrows, Enter")),
+            (self.tr("In Why it matches: another result"), self.tr("Page up, Page down")),
         ]
         table = QGridLayout()
         table.setHorizontalSpacing(28)

@@ -16,6 +16,7 @@ from photosim.gui.query_bar import QueryBar
 from photosim.gui.scan_bar import ScanBar
 from photosim.gui.sidebar import Sidebar
 from photosim.gui.style import set_role
+from photosim.gui.why_view import WhyView
 
 SIZE = (1360, 860)
 SIDEBAR_WIDTH, INSPECTOR_WIDTH = 210, 305
@@ -82,6 +83,7 @@ class WindowLayout(QWidget):
         column.addWidget(self._pages, 1)
         column.addWidget(self.scan_bar)
         self.full_view = FullView(self)
+        self.why_view = WhyView(self)
         self.scan_bar.hide()
 
     def _make_empty_page(self) -> QWidget:

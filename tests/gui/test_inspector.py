@@ -108,6 +108,17 @@ def test_a_photo_is_shown_with_all_that_is_known(inspector: Inspector) -> None:
     assert "offline" not in shown
 
 
+def test_why_a_photo_matches_can_be_asked_where_there_is_a_query(inspector: Inspector, qtbot: QtBot) -> None:
+    inspector.show_photo(a_photo(7), 0.934)
+    link = button(inspector, "Why it matches…")
+    assert "Ctrl+Y" in link.toolTip()
+    with qtbot.waitSignal(inspector.why_requested) as asked:
+        QTest.keyClick(link, Qt.Key.Key_Space)
+    assert asked.args == [7]
+    inspector.show_photo(a_photo(8))
+    assert not link.isVisible()
+
+
 def test_facts_of_the_photo_before_do_not_stay(inspector: Inspector) -> None:
     inspector.show_photo(a_photo(), 0.934, (0.95, 0.71))
     inspector.show_photo(a_photo(8, "/home/ada/b.png", facts=BARE))
