@@ -82,7 +82,17 @@ def test_status_counts_photos_files_failures_and_folders(
     home: Path, library: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = quick_json(capsys, "--data-dir", library, "status")
-    assert list(report) == ["photos", "files", "failed", "offline", "folders", "model", "index", "device"]
+    assert list(report) == [
+        "photos",
+        "files",
+        "failed",
+        "offline",
+        "folders",
+        "model",
+        "moving",
+        "index",
+        "device",
+    ]
     assert (report["photos"], report["files"], report["failed"], report["offline"]) == (12, 13, 1, 0)
     assert [(entry["path"], entry["photos"]) for entry in report["folders"]] == [(str(home / "photos"), 12)]
     assert report["index"]["count"] == 12
@@ -430,11 +440,13 @@ def test_evaluate_prints_the_figures_of_classes_and_leaves_the_library_alone(
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(photo, folder)
     (tmp_path / "classes" / "broken.jpg").touch()
-    done = photosim(tmp_path / "library", "evaluate", tmp_path / "classes", "--focus", "0", "--json")
+    options = ["--focus", "0", "--model", "deepranking-v1", "--json"]
+    done = photosim(tmp_path / "library", "evaluate", tmp_path / "classes", *options)
     assert done.returncode == 0, done.stderr
+    assert "deepranking-v1 has one part: the focus changes nothing" in done.stderr
     report = json.loads(done.stdout)
     assert list(report) == [
-        *("model", "focus", "photos", "classes", "mAP", "precision@10", "recall@1", "mrr")
+        *("model", "focus", "photos", "classes", "mAP", "precision@10", "recall@1", "recall@10", "mrr")
     ]
     assert (report["focus"], report["photos"], report["classes"]) == (0, 12, 11)
     assert (report["mAP"], report["recall@1"], report["mrr"]) == (1, 1, 1)  # the two eyes of the pair
