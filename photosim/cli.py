@@ -225,6 +225,7 @@ def _scan_and_report(options: argparse.Namespace, library: Any, retry_failed: bo
         signal.signal(signal.SIGINT, signal.default_int_handler)  # the second time is not asked
 
     before = signal.signal(signal.SIGINT, interrupt)
+    model = library.card.version
     try:
         summary = None
         with _Progress() as progress:
@@ -238,6 +239,8 @@ def _scan_and_report(options: argparse.Namespace, library: Any, retry_failed: bo
         summary = None
     finally:
         signal.signal(signal.SIGINT, before)
+    if library.card.version != model:
+        _say(f"photosim now ranks with {library.card.name}")
     report = {} if summary is None else asdict(summary)
     report.pop("finished", None)
     if interrupted:
@@ -279,10 +282,12 @@ def _status(options: argparse.Namespace, folders: Folders) -> int:
         graph = library.searcher.graph_card()
         index = None if graph is None else {"count": graph.count, "recall": min(graph.recall)}
         device = choose(library.device).name
+        moving = library.moving()
         report = {
             **counts,
             "folders": entries,
             "model": library.card.version,
+            "moving": None if moving is None else asdict(moving),
             "index": index,
             "device": device,
         }
@@ -297,6 +302,8 @@ def _status(options: argparse.Namespace, folders: Folders) -> int:
         state = "" if entry["online"] else "  (unplugged)"
         print(f"  {entry['path']}  {entry['photos']}{state}")
     print(f"model {report['model']}, device {device}")
+    if moving is not None:
+        print(f"moving to {moving.to}: {moving.done} of {moving.total} photos read for it")
     return 0
 
 
@@ -324,9 +331,6 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
         library.catalog.check_online()
         if library.catalog.counts().photos == 0:
             raise QueryError("the library is empty: add a folder with `photosim add FOLDER`")
-        more = [library.example(_path(photo), region) for photo in options.photos]
-        less = [library.example(_path(photo)) for photo in options.less]
-        searcher = library.searcher
         if options.focus is not None and 0 in library.card.parts:
             _say(f"the model {library.card.version} has one part: the focus changes nothing")
         focus = library.card.focus if focus is None else focus
@@ -335,13 +339,18 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
             from photosim.search.verification import CANDIDATES
 
             wanted = max(wanted, CANDIDATES)
-        ranking = searcher.rank(
-            [example.features for example in more],
-            [example.features for example in less],
-            focus,
-            wanted,
-            exact=options.exact,
-        )
+        while True:
+            more = [library.example(_path(photo), region) for photo in options.photos]
+            less = [library.example(_path(photo)) for photo in options.less]
+            ranking = library.searcher.rank(
+                [example.features for example in more],
+                [example.features for example in less],
+                focus,
+                wanted,
+                exact=options.exact,
+            )
+            if not library.follow():  # else another model took over in the middle: it is asked instead
+                break
         ranking = ranking.first(int((ranking.distance <= limit).sum()))
         inliers: list[int | None] = [None] * len(ranking)
         if options.verify:
@@ -439,6 +448,8 @@ def _evaluate(options: argparse.Namespace, folders: Folders) -> int:
     with _open(options, folders) as library, _Counter() as counter:
         card = library.registry.get(options.model) if options.model else library.card
         setup = library.setup_for(card)
+        if focus is not None and 0 in card.parts:
+            _say(f"the model {card.version} has one part: the focus changes nothing")
         if options.folder is not None:
             report = measure_classes(setup, card, _path(options.folder), focus, counter.show)
         else:
@@ -574,11 +585,14 @@ class _Progress(_Line):
         if step.expected_bytes and not self._space_said:
             self._space_said = True
             _say(f"the library will take about {step.expected_bytes / 1e6:.0f} MB of disk space")
-        if step.phase == "reading":
+        if step.phase in ("reading", "moving"):
+            # What a model was moved to by earlier scans counts.
+            before = step.known if step.phase == "moving" else 0
+            why = f"for {step.to}: " if step.phase == "moving" and step.to else ""
             left = "" if step.seconds_left is None else f", {step.seconds_left:.0f} s left"
             self.write(
-                f"{step.done} of {step.total}, {step.photos_per_second:.0f} photos/s{left}, "
-                f"{step.failed} not readable, {step.device}"
+                f"{why}{before + step.done} of {before + step.total}, "
+                f"{step.photos_per_second:.0f} photos/s{left}, {step.failed} not readable, {step.device}"
             )
         elif step.phase != "done":
             self.write(f"{step.phase} ...")

@@ -102,6 +102,11 @@ def _models(library: Library) -> Iterator[Check]:
             yield Check(f"model {card.version}", False, "its files are not what its card says", str(error))
         else:
             yield Check(f"model {card.version}", True, f"{card.name}, parts {list(card.parts)}, files intact")
+    move = library.moving()
+    if move is not None:
+        yield Check(
+            "move", True, f"{move.done} of {move.total} photos read for {move.to}, which answers then"
+        )
     for fault in library.registry.faults():
         yield Check("models", False, "a model cannot be used", str(fault))
 

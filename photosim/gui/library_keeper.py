@@ -30,6 +30,8 @@ class LibraryKeeper(QObject):
 
     said = Signal(str)
     """A line for the status bar."""
+    model_changed = Signal()
+    """Another model answers than before."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class LibraryKeeper(QObject):
         self._library, self._tasks, self._feed, self._scans = library, tasks, feed, scans
         self._navigator, self._photo_actions = navigator, photo_actions
         self._scan_bar, self._notice = scan_bar, notice
+        self._model = library.card.version
         self._scan_wanted = False  # by the user, who then wants to see it
         self._watch = QTimer(self)
         self._watch.setInterval(WATCH_MS)
@@ -146,6 +149,7 @@ class LibraryKeeper(QObject):
         self._scan_bar.show_progress(progress, self._scan_wanted)
         if progress.failed:
             self._feed.read_soon()
+        self._see_model()
 
     def _photos_found(self, ids: list[int]) -> None:
         self._navigator.add_found(ids)
@@ -154,6 +158,17 @@ class LibraryKeeper(QObject):
     def _scan_finished(self, summary: ScanSummary | None) -> None:
         self._scan_wanted = False
         self._scan_bar.scan_ended(summary)
+        self._see_model()
+        self._navigator.reload()
+
+    def _see_model(self) -> None:
+        """Tell of a model that has taken over, here or in another program; results are ranked by it anew."""
+        card = self._library.card
+        if card.version == self._model:
+            return
+        self._model = card.version
+        self.model_changed.emit()
+        self.said.emit(self.tr("photosim now ranks with {model}").format(model=card.name))
         self._navigator.reload()
 
     # The device, and what changes from outside
@@ -195,11 +210,16 @@ class LibraryKeeper(QObject):
 
     def look_around(self) -> None:
         """See whether a drive came or went, or another program changed the library."""
-        catalog = self._library.catalog
-        self._tasks.run(lambda: (catalog.check_online(), catalog.version()), self._checked, pool="watch")
+        self._tasks.run(self._look_in_task, self._checked, pool="watch")
+
+    def _look_in_task(self) -> tuple[bool, int]:
+        came_or_went = self._library.catalog.check_online()
+        self._library.follow()
+        return came_or_went, self._library.catalog.version()
 
     def _checked(self, found: tuple[bool, int]) -> None:
         came_or_went, version = found
+        self._see_model()
         snapshot = self._feed.snapshot
         seen = snapshot is not None and snapshot.version == version
         # What our own scan writes is shown as it comes.

@@ -146,6 +146,8 @@ class QueryRunner(QObject):
 
 def answer(library: Library, items: tuple[QueryItem, ...], focus: float, refresh: bool) -> Answer:
     """Read the photos of a query and rank the library by them; one that cannot be read is left out."""
+    if refresh:
+        library.follow()  # another program's scan may have let another model take over
     while True:
         searcher = library.searcher
         try:

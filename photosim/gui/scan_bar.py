@@ -110,7 +110,7 @@ class ScanBar(QWidget):
         if progress.phase == "done" or (not wanted and not progress.total):
             return
         number = self.locale().toString
-        reading = progress.phase == "reading"
+        reading = progress.phase in ("reading", "moving")
         self._set_paused(progress.paused)
         for widget in (self.progress, self._counted, self.cancel_button):
             widget.show()
@@ -121,13 +121,15 @@ class ScanBar(QWidget):
             self.progress.setRange(0, max(1, total))
             self.progress.setValue(done)
             self._say(
-                self._counted,
-                self.tr("{done} of {total}").format(done=number(done), total=number(total)),
+                self._counted, self._counted_text(progress).format(done=number(done), total=number(total))
             )
             rate = progress.photos_per_second
             self._say(self._rate, "" if rate <= 0 or progress.paused else self._rate_text(rate))
             self._say(self._left, self.tr("paused") if progress.paused else self._left_text(progress))
-            self._say(self._space, self._space_text(progress.expected_bytes))
+            self._say(
+                self._space,
+                self._space_text(progress.expected_bytes) if progress.phase == "reading" else "",
+            )
         else:
             self.progress.setRange(0, 0)  # it moves, but says no number
             found = number(progress.total)
@@ -222,6 +224,13 @@ class ScanBar(QWidget):
     def _say(self, label: QLabel, text: str) -> None:
         label.setText(text)
         label.setVisible(bool(text))
+
+    def _counted_text(self, progress: ScanProgress) -> str:
+        if progress.phase == "reading":
+            return self.tr("{done} of {total}")
+        if progress.to is not None:
+            return self.tr("Reading photos for the better model: {done} of {total}")
+        return self.tr("Reading photos again: {done} of {total}")
 
     def _rate_text(self, rate: float) -> str:
         figure = self.locale().toString(rate, "f", 0 if rate >= 10 else 1)

@@ -35,6 +35,7 @@ from photosim.gui.tasks import TaskRunner
 from photosim.gui.thumbnail_loader import ThumbnailLoader
 from photosim.gui.viewing import Viewing
 from photosim.gui.views import FAILURES, Browse, QueryItem, Similar, View
+from photosim.gui.why import Why
 from photosim.gui.window_actions import ShortcutsPage, WindowActions, show_about
 from photosim.gui.window_layout import SIZE, WindowLayout
 from photosim.library import Library
@@ -80,6 +81,7 @@ class MainWindow(QMainWindow):
         self.viewing = Viewing(
             library, self.tasks, self.navigator, self.grid, self.inspector, self.full_view, self
         )
+        self.why = Why(library, self.tasks, self.navigator, self.grid, parts.why_view, self)
         self.keeper = LibraryKeeper(
             library,
             self.tasks,
@@ -136,6 +138,7 @@ class MainWindow(QMainWindow):
         made.add(query, "more", self.tr("&More like this"), ["Ctrl+M"], self._more_selected)
         made.add(query, "less", self.tr("&Less like this"), ["Ctrl+L"], self._less_selected)
         made.add(query, "region", self.tr("Similar to &part of it…"), ["Ctrl+R"], self._start_region)
+        made.add(query, "why", self.tr("Wh&y it matches…"), ["Ctrl+Y"], self._explain)
         made.add(query, "full_view", self.tr("F&ull view"), ["F11"], self._full_view)
         made.add(query, "reveal", self.tr("&Show in folder"), ["Ctrl+E"], self._show_selected)
         view = made.menu(self.tr("&View"))
@@ -187,6 +190,8 @@ class MainWindow(QMainWindow):
         self.sidebar.folder_menu_requested.connect(self.keeper.folder_menu)
         self.photo_actions.follow(self.inspector)
         self.photo_actions.said.connect(self.say)
+        self.inspector.why_requested.connect(lambda photo_id: self.why.open(photo_id))
+        self.why.said.connect(self.say)
         self.photo_actions.failed.connect(self._fail)
         self.failures.retry_requested.connect(self.keeper.retry_failed)
         self.failures.show_in_folder.connect(self.photo_actions.show_path)
@@ -197,6 +202,7 @@ class MainWindow(QMainWindow):
         self.scan_bar.failures_requested.connect(self._show_failures)
         self.scans.failed.connect(self._fail)
         self.keeper.said.connect(self.say)
+        self.keeper.model_changed.connect(self._show_model)
 
     # Kept over restarts
 
@@ -222,9 +228,16 @@ class MainWindow(QMainWindow):
         self.feed.prepare_for(self.navigator.sort)
         self.navigator.exact_first = settings.get("exact_first", False)
         self.header.set_exact_first(self.navigator.exact_first)
-        card = self._library.card
-        focus = settings.get("focus", card.focus)
+        focus = settings.get("focus", self._library.card.focus)
         self.navigator.focus = min(max(focus, 0.0), 1.0)
+        self._show_model()
+        # A library that had something to show last time has its places at once, photos follow.
+        if settings.get("view", {}):
+            self._parts.show_main()
+
+    def _show_model(self) -> None:
+        """What depends on the model that answers: the dial, and its name beside the library."""
+        card = self._library.card
         why_not = ""
         if not all(card.parts):
             why_not = self.tr("This model does not tell the same kind from the same thing: the dial is off")
@@ -235,9 +248,6 @@ class MainWindow(QMainWindow):
             if card.name == card.version
             else self.tr("{name}, version {version}").format(name=card.name, version=card.version),
         )
-        # A library that had something to show last time has its places at once, photos follow.
-        if settings.get("view", {}):
-            self._parts.show_main()
 
     def _fit_on_screen(self) -> None:
         """No larger than the screen, which may not be the one of last time; Qt sees to the place."""
@@ -418,6 +428,10 @@ class MainWindow(QMainWindow):
         for photo_id in self._selected()[:1]:
             self.viewing.open_full_view(photo_id)
 
+    def _explain(self) -> None:
+        for photo_id in self._selected()[:1]:
+            self.why.open(photo_id)
+
     def _toggle_inspector(self) -> None:
         self._set_inspector_shown(self.inspector.isHidden())
 
@@ -531,6 +545,7 @@ class MainWindow(QMainWindow):
         self.keeper.close()
         self.feed.close()
         self.viewing.close()
+        self.why.close()
         self.scans.close()
         self.runner.cancel()
         self._library.stop_worker()

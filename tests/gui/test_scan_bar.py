@@ -48,6 +48,17 @@ def test_a_scan_that_goes_on_begins_where_the_last_one_ended(bar: ScanBar) -> No
     assert (bar.progress.value(), bar.progress.maximum()) == (508, 7940)
 
 
+def test_a_move_to_a_better_model_says_what_is_read_and_why(bar: ScanBar) -> None:
+    moving = replace(READING, phase="moving", done=34, total=3800, known=1200, to="deepranking-v2")
+    bar.show_progress(moving, wanted=False)
+    assert bar.scan_text() == (
+        "Reading photos for the better model: 1,234 of 5,000 · 46 photos/s · 3 min left"
+    )
+    assert bar.pause_button.isVisible() and bar.cancel_button.isVisible()
+    bar.show_progress(replace(moving, to=None), wanted=False)  # their drive is back
+    assert bar.scan_text().startswith("Reading photos again: 1,234 of 5,000")
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(20, "less than a minute left"), (61, "2 min left"), (7200, "2.0 h left")],
