@@ -1,7 +1,7 @@
 """photosim --smoke-test: whether an installed or frozen photosim has all it needs, tried in earnest.
 
 A temporary library of photos made on the spot is scanned by the real worker, searched exactly and by the
-graph, and shown in the real window. It touches nothing of the user's.
+graph, compared point by point, and shown in the real window. It touches nothing of the user's.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def _try_everything(folder: Path) -> dict[str, object]:
         library.searcher.update_graph()
         for exact in (True, False):
             _check_search(library, photos[0], exact)
+        _check_matches(library, photos[len(FORMATS)])
         platform, size = _check_window(library, photos[0])
         return {
             "ok": True,
@@ -104,6 +105,17 @@ def _check_search(library: Library, query: Path, exact: bool) -> None:
     of_its_kind = {f"{query.stem}{suffix}" for suffix in FORMATS}
     if not names or names[0] != query.name or ranking.similarity[0] < 0.99 or set(names) != of_its_kind:
         raise SmokeTestFailed(f"{query.name} found {names} ({ranking.method} search)")
+
+
+def _check_matches(library: Library, query: Path) -> None:
+    """The photos of the query's kind, which has corners to hold on to, match it point by point, no others."""
+    example = library.example(query.read_bytes())
+    ranking = library.searcher.rank([example.features])
+    *_, checked = library.verifier.verify(ranking, [example])
+    found = library.catalog.photos(photo_id for photo_id, inliers in checked.inliers.items() if inliers)
+    names = {Path(photo.path).name for photo in found.values()}
+    if names != {f"{query.stem}{suffix}" for suffix in FORMATS}:
+        raise SmokeTestFailed(f"{query.name} matches {sorted(names)} point by point")
 
 
 def _check_torch(card: ModelCard) -> str | None:

@@ -104,10 +104,15 @@ def test_the_core_names_no_qt() -> None:
             assert not foreign & {"PySide6", "shiboken6"}, name
 
 
-@pytest.mark.parametrize("module", ["appdirs", "cv2", "hnswlib", "onnxruntime", "torchvision", "pillow_heif"])
+@pytest.mark.parametrize("module", ["appdirs", "hnswlib", "onnxruntime", "torchvision", "pillow_heif"])
 def test_a_foreign_thing_is_known_to_one_module(module: str) -> None:
     knowing = {name for name, path in modules() if module in {one.split(".")[0] for one in imported(path)}}
     assert len(knowing) <= 1
+
+
+def test_opencv_is_known_to_who_finds_keypoints_and_to_who_changes_photos_for_training() -> None:
+    knowing = {name for name, path in modules() if "cv2" in set(imported(path))}
+    assert knowing == {"photosim.imaging.keypoints", "photosim.training.changes"}
 
 
 def loaded_after(python: str, code: str) -> set[str]:

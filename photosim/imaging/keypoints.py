@@ -1,6 +1,6 @@
 """Local features and their geometry: whether, and where, one picture shows what another shows.
 
-The only module that knows OpenCV, which is imported by whoever imports this: late, where it comes to that.
+Importing it loads OpenCV: it is for those who are asked to verify.
 """
 
 from __future__ import annotations
