@@ -38,7 +38,17 @@ PROGRAMS = {"__main__", "app", "cli", "headless", "smoke"}
 OF_TORCH = {
     "photosim.model.network",
     "photosim.model.torch_runtime",
+    "photosim.training.bundle",
+    "photosim.training.early",
+    "photosim.training.graph",
+    "photosim.training.hard_views",
+    "photosim.training.kinds",
+    "photosim.training.losses",
+    "photosim.training.make",
     "photosim.training.projection",
+    "photosim.training.start",
+    "photosim.training.things",
+    "photosim.training.trainer",
     "photosim.training.vision",
 }
 
@@ -104,7 +114,9 @@ def test_the_core_names_no_qt() -> None:
             assert not foreign & {"PySide6", "shiboken6"}, name
 
 
-@pytest.mark.parametrize("module", ["appdirs", "hnswlib", "onnxruntime", "torchvision", "pillow_heif"])
+@pytest.mark.parametrize(
+    "module", ["appdirs", "hnswlib", "onnx", "onnxruntime", "torchvision", "pillow_heif"]
+)
 def test_a_foreign_thing_is_known_to_one_module(module: str) -> None:
     knowing = {name for name, path in modules() if module in {one.split(".")[0] for one in imported(path)}}
     assert len(knowing) <= 1

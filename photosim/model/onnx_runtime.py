@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,9 @@ class OnnxRuntime:
         self.note = note
         self._shape = (card.input_size, card.input_size, 3)
         self._feature_dim = card.feature_dim
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # A thread that waits must not burn a core that decodes photos meanwhile.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # What goes wrong is raised; the library's own lines on standard error would only repeat it.
-        options.log_severity_level = _FATAL
         data = card.read_file(TRUNK_GRAPH)
         try:
-            session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            session = _opened(data, threads)
         except _ORT_ERRORS as error:
             raise ModelError(f"{path} is no graph that can be run: get the model again") from error
         inputs, outputs = session.get_inputs(), session.get_outputs()
@@ -79,6 +73,33 @@ class OnnxRuntime:
             return {}
         outputs: list[Any] = self._session.run(self._maps, {self._input: np.ascontiguousarray(pixels)})
         return dict(zip(self._maps, outputs, strict=True))
+
+
+def run_graph(graph: bytes, threads: int) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
+    """A graph made in this process, from pixels uint8 [N, S, S, 3] to its first output float32 [N, ...]."""
+    session = _opened(graph, threads)
+    name = session.get_inputs()[0].name
+
+    def run(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        pieces = [
+            session.run(None, {name: np.ascontiguousarray(pixels[start : start + BATCH_SIZE])})[0]
+            for start in range(0, len(pixels), BATCH_SIZE)
+        ]
+        result: npt.NDArray[np.float32] = np.concatenate(pieces)
+        return result
+
+    return run
+
+
+def _opened(graph: bytes, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A thread that waits must not burn a core that decodes photos meanwhile.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # What goes wrong is raised; the library's own lines on standard error would only repeat it.
+    options.log_severity_level = _FATAL
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 _capi: Any = ort.capi.onnxruntime_pybind11_state

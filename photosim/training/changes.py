@@ -29,6 +29,11 @@ _TRIMMED = NetworkInput(1, TRIM)
 # Geometry
 
 
+def one_thread_each() -> None:
+    """Let no call use threads of its own: for programs that make pictures in several threads already."""
+    cv2.setNumThreads(1)
+
+
 def trim_box(width: float, height: float) -> tuple[float, float, float, float]:
     """x, y, width and height, in the unit given, of what a network of geometry "trim" sees of a photo."""
     x, y, part_width, part_height = _TRIMMED.part_of(width, height)

@@ -6,17 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import torch
 from torch import Tensor
 
 from photosim.model.network import EarlyBlocks, scaled
+from photosim.model.onnx_runtime import run_graph
 from photosim.training.graph import exported_graph
 
 Pixels = npt.NDArray[np.uint8]
 Early = Callable[[Pixels], Tensor]
-
-_BATCH = 8
 
 
 def early_runner(early: EarlyBlocks, input_size: int, device: torch.device, threads: int) -> Early:
@@ -26,19 +24,10 @@ def early_runner(early: EarlyBlocks, input_size: int, device: torch.device, thre
     """
     if device.type != "cpu":
         return _by_torch(early, device)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = ort.InferenceSession(
-        exported_graph(early, input_size, "early"), options, providers=["CPUExecutionProvider"]
-    )
+    run_early = run_graph(exported_graph(early, input_size, "early"), threads)
 
     def run(pixels: Pixels) -> Tensor:
-        pieces = [
-            session.run(None, {"pixels": pixels[start : start + _BATCH]})[0]
-            for start in range(0, len(pixels), _BATCH)
-        ]
-        return torch.from_numpy(np.concatenate(pieces)).contiguous(memory_format=torch.channels_last)
+        return torch.from_numpy(run_early(pixels)).contiguous(memory_format=torch.channels_last)
 
     return run
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -90,8 +89,3 @@ def pooled(late: nn.Module, maps: Tensor) -> Floats:
     with torch.inference_mode():
         result: Floats = late(maps).mean(dim=(2, 3)).float().cpu().numpy()
     return result
-
-
-def work_file(folder: Path, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / name

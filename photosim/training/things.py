@@ -28,6 +28,8 @@ from photosim.training.views import hard_view, mild_view
 PREFETCHED = 3
 # Chance that a photo is cut before its two views are made: a part of a photo is a thing of its own.
 CUT_FIRST = 0.4
+# The standard deviation of the embedding's weights at the start.
+START_SCALE = 0.04
 
 
 class ThingPart(nn.Module):
@@ -40,6 +42,16 @@ class ThingPart(nn.Module):
         self.fine = network.fine
         self.coarse = network.coarse
         self.embedding = nn.Linear(TRUNK_FEATURES + 2 * SHALLOW_FEATURES, dimensions)
+
+    def begin_with(self, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> None:
+        """Begin with a linear embedding of the late blocks' unit features, weight [d, 1280] and bias [d];
+        the shallow paths begin with little say.
+        """
+        scale = START_SCALE / float(np.std(weight))
+        with torch.no_grad():
+            self.embedding.weight.normal_(0, START_SCALE / 2)
+            self.embedding.weight[:, :TRUNK_FEATURES] = scale * torch.as_tensor(weight)
+            self.embedding.bias.copy_(scale * torch.as_tensor(bias))
 
     def paths(self, early: Tensor, pixels: Tensor) -> list[Tensor]:
         """Each path's pooled features [N, ...], not yet brought to unit norm."""

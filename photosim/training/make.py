@@ -1,0 +1,307 @@
+"""Train the model that ships, from a folder of photos to the files of `resources/models`.
+
+    python -m photosim.training.make PHOTOS [--folder FOLDER] [--work FOLDER] [--steps N]
+
+PHOTOS has a folder for each category; a fifth of the categories is never trained on. The work folder keeps
+what is done: a run that was interrupted is gone on with by the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import load_file, save_file
+
+from photosim.errors import PhotosimError
+from photosim.imaging.network_input import TRIM, NetworkInput
+from photosim.model.card import ModelCard, load_card
+from photosim.model.device import available_cores
+from photosim.model.embedding import unit
+from photosim.model.network import SHALLOW_FEATURES, TRUNK_FEATURES, DeepRanking
+from photosim.paths import bundled_models
+from photosim.training.bundle import (
+    BundleFacts,
+    over_features,
+    principal_directions,
+    set_reduction,
+    write_bundle,
+)
+from photosim.training.changes import one_thread_each
+from photosim.training.early import Early, early_runner
+from photosim.training.evaluation import evaluate_classes
+from photosim.training.hard_views import HardViewRecall
+from photosim.training.kinds import KindPart, drawn_triplets, kind_batches, kind_loss
+from photosim.training.memory import keep_freed_memory
+from photosim.training.photos import PhotoSet, find_photos, readable
+from photosim.training.projection import half_whitened
+from photosim.training.relevance import kind_relevance, total_relevance
+from photosim.training.sampling import SamplingSettings, TripletSampler
+from photosim.training.split import split_classes
+from photosim.training.start import network_of, pooled_features, whole_pixels
+from photosim.training.things import ThingBatches, ThingLoss, ThingPart
+from photosim.training.trainer import Progress, Trainer, TrainerSettings
+
+Floats = npt.NDArray[np.float32]
+Parts = tuple[tuple[Floats, Floats], tuple[Floats, Floats]]
+
+VERSION = "deepranking-v2"
+TRUNK = "dual-lite0-256-1"
+START = "deepranking-v1"
+SHAPE = NetworkInput(256, TRIM)
+FEATURE_SIZES = (768, 768, 256, 256)
+FOCUS = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long, how much and with which chances; `parts` are the dimensions of kind and thing."""
+
+    steps: int = 2200
+    batch: int = 48
+    parts: tuple[int, int] = (256, 256)
+    learning_rate: float = 3e-4
+    margin: float = 0.5
+    softness: float = 0.1
+    memory: int = 4096
+    validate_every: int = 250
+    queries: int = 400
+    kind_steps: int = 400
+    kind_draws: int = 20_000
+    seed: int = 0
+
+
+# New layers learn faster than those that ImageNet taught.
+RATES = {"fine": 5.0, "coarse": 5.0, "embedding": 5.0}
+
+
+class Making:
+    """One training from photos to a model's folder, its state below `work`."""
+
+    def __init__(self, photos: PhotoSet, work: Path, settings: Settings, say: Callable[[str], None]) -> None:
+        """Raises PhotosimError where the photos do not make a training set and a validation set."""
+        keep_freed_memory()
+        one_thread_each()
+        self._threads = available_cores()
+        torch.set_num_threads(self._threads)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._settings = settings
+        self._work = work
+        self._say = say
+        work.mkdir(parents=True, exist_ok=True)
+        training, validation = split_classes(photos.categories)
+        self.training, self.validation = photos.of(set(training)), photos.of(set(validation))
+        self.start: ModelCard = load_card(bundled_models() / START, bundled=True)
+        network = network_of(self.start, FEATURE_SIZES, settings.seed)
+        self.network: DeepRanking = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.requires_grad_(False)
+        self._early: Early = early_runner(self.network.early, SHAPE.size, self._device, self._threads)
+
+    def kind_features(self, photos: PhotoSet, name: str) -> Floats:
+        """The pretrained trunk's pooled features of photos, float32 [N, 1280]; read once, then kept."""
+        path = self._work / f"{name}.safetensors"
+        if path.exists():
+            rows = load_file(path)["features"]
+            if len(rows) == len(photos):
+                return rows.astype(np.float32)
+        rows = pooled_features(
+            self.network.kind, self._early, photos, SHAPE, self._threads, self._counter(f"{name} photos")
+        )
+        save_file({"features": rows}, path)
+        return rows
+
+    def train_things(self, features: Floats) -> ThingPart:
+        """`features` [N, 1280] of the training photos say which of them look alike."""
+        settings = self._settings
+        totals = total_relevance(features, self.training.categories)
+        sampler = TripletSampler(
+            kind_relevance(features), SamplingSettings(), np.random.default_rng(settings.seed), views=True
+        )
+        for number, category in enumerate(self.training.categories):
+            sampler.offer(number, category, float(totals[number]))
+        part = ThingPart(self.network, settings.parts[1])
+        part.begin_with(*half_whitened(features, settings.parts[1]))
+        part = part.requires_grad_(True).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        size = SHAPE.size
+        trainer = Trainer(
+            part,
+            ThingBatches(self.training, sampler, settings.batch, size, settings.seed, self._threads),
+            ThingLoss(self._early, settings.margin, settings.softness, settings.memory),
+            HardViewRecall(self.validation, self._early, SHAPE, settings.queries, 1, self._threads),
+            TrainerSettings(
+                steps=settings.steps,
+                learning_rate=settings.learning_rate,
+                validate_every=settings.validate_every,
+                patience=8,
+                seed=settings.seed,
+            ),
+            self._work / "things",
+            rates=RATES,
+            progress=self._progress("things"),
+        )
+        best = trainer.run()
+        self._say(f"things: recall@1 of hard views {best:.4f}")
+        part.requires_grad_(False)
+        trained: ThingPart = part
+        return trained
+
+    def train_kinds(self, features: Floats, validation: Floats) -> tuple[Floats, Floats]:
+        """Reduced unit features of both sets, [N, F], to the kind embedding's weight [d, F] and bias [d]."""
+        settings = self._settings
+        weight, bias = half_whitened(features, settings.parts[0])
+        scale = np.linalg.norm(features @ weight.T + bias, axis=1).mean()
+        part = KindPart(weight / scale, bias / scale)
+        rng = np.random.default_rng(settings.seed)
+        sampler = TripletSampler(kind_relevance(features), SamplingSettings(), rng)
+        for number, total in enumerate(total_relevance(features, self.training.categories)):
+            sampler.offer(number, self.training.categories[number], float(total))
+        triplets = drawn_triplets(sampler, settings.kind_draws, rng)
+        labels = np.unique(self.validation.categories, return_inverse=True)[1]
+        rows = torch.from_numpy(validation)
+
+        def validate(module: torch.nn.Module) -> float:
+            embeddings: Floats = module(rows).numpy()
+            return evaluate_classes(embeddings, labels, (settings.parts[0], 0), 0.0)["mAP"]
+
+        trainer = Trainer(
+            part,
+            kind_batches(triplets, 256, settings.seed),
+            kind_loss(features),
+            validate,
+            TrainerSettings(settings.kind_steps, 1e-3, warm_up=20, validate_every=100, seed=settings.seed),
+            self._work / "kinds",
+            progress=self._progress("kinds"),
+        )
+        self._say(f"kinds: mAP of the validation categories {trainer.run():.4f}")
+        state = part.embedding
+        return state.weight.detach().numpy().copy(), state.bias.detach().numpy().copy()
+
+    def finish(self, part: ThingPart, kind_rows: Floats, kind_validation: Floats) -> Parts:
+        """Give the network its reductions; weight and bias over all features, of kind and of thing."""
+        directions = {"kind": principal_directions(kind_rows, FEATURE_SIZES[0])}
+        paths = self._thing_paths(part)
+        for size, (name, rows) in zip(FEATURE_SIZES[1:], paths.items(), strict=True):
+            directions[name] = principal_directions(rows, size)
+        for name, matrix in directions.items():
+            set_reduction(self.network, name, matrix)
+        reduced, reduced_validation = (
+            unit(unit(rows) @ directions["kind"].T) for rows in (kind_rows, kind_validation)
+        )
+        kind, kind_bias = self.train_kinds(reduced, reduced_validation)
+        whole = part.embedding.weight.detach().cpu().numpy()
+        ends = np.cumsum((TRUNK_FEATURES, SHALLOW_FEATURES, SHALLOW_FEATURES))
+        thing = {
+            name: block @ directions[name].T
+            for name, block in zip(paths, np.split(whole, ends[:-1], axis=1), strict=True)
+        }
+        thing_bias = part.embedding.bias.detach().cpu().numpy()
+        return (
+            over_features({"kind": kind}, kind_bias, FEATURE_SIZES),
+            over_features(thing, thing_bias, FEATURE_SIZES),
+        )
+
+    def _thing_paths(self, part: ThingPart) -> dict[str, Floats]:
+        """Features of the training photos on the paths of the thing part, each float32 [N, ...]."""
+        counter = self._counter("training photos, the thing part's paths")
+        pieces: list[list[Floats]] = []
+        with torch.inference_mode():
+            for start in range(0, len(self.training), 16):
+                numbers = range(start, min(start + 16, len(self.training)))
+                pixels = whole_pixels(self.training, numbers, SHAPE, self._threads)
+                tensors = part.paths(self._early(pixels), torch.from_numpy(pixels).to(self._device))
+                pieces.append([tensor.float().cpu().numpy() for tensor in tensors])
+                counter(numbers.stop, len(self.training))
+        columns = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+        return dict(zip(("thing", "fine", "coarse"), columns, strict=True))
+
+    def _progress(self, name: str) -> Callable[[Progress], None]:
+        def show(progress: Progress) -> None:
+            if progress.step % 10 == 0:
+                figure = "" if progress.validation is None else f", validation {progress.validation:.4f}"
+                self._say(
+                    f"{name}: step {progress.step} of {progress.steps}, loss {progress.loss:.4f}{figure}, "
+                    f"{progress.seconds:.0f} s"
+                )
+
+        return show
+
+    def _counter(self, what: str) -> Callable[[int, int], None]:
+        def show(done: int, total: int) -> None:
+            if done % 800 == 0 or done == total:
+                self._say(f"{what}: {done} of {total} read")
+
+        return show
+
+
+def make(
+    root: Path, folder: Path, work: Path, settings: Settings, sets: str, say: Callable[[str], None]
+) -> None:
+    """Train and write the model. Raises PhotosimError with a line that says what to do."""
+    photos, failures = readable(find_photos(root))
+    for path, reason in failures:
+        say(f"{path}: {reason}: left out")
+    making = Making(photos, work, settings, say)
+    rows = making.kind_features(making.training, "training")
+    kept_back = making.kind_features(making.validation, "validation")
+    part = making.train_things(rows)
+    parts = making.finish(part, rows, kept_back)
+    facts = BundleFacts(
+        VERSION,
+        TRUNK,
+        SHAPE,
+        FOCUS,
+        making.start.licence,
+        f"{making.start.source}; trained further by photosim, see docs/model-card.md",
+        training=description(making, settings, sets),
+    )
+    write_bundle(folder, making.network.cpu(), parts, facts)
+    say(f"written: {folder}")
+
+
+def description(making: Making, settings: Settings, sets: str) -> dict[str, object]:
+    """What the card says of the training."""
+    return {
+        "sets": sets,
+        "photos": len(making.training),
+        "categories": len(set(making.training.categories)),
+        "validation photos": len(making.validation),
+        "validation categories": sorted(set(making.validation.categories)),
+        "settings": vars(settings) | {"parts": list(settings.parts)},
+        "method": (
+            "thing: late blocks, shallow paths and embedding by the triplet hinge loss over random views; "
+            "kind: late blocks as ImageNet taught them, embedding by triplets of importance-sampled photos"
+        ),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--folder", type=Path, default=bundled_models() / VERSION)
+    parser.add_argument("--work", type=Path, default=Path("build/model"))
+    parser.add_argument("--sets", default="not said", help="what the photos are, and their licences")
+    parser.add_argument("--steps", type=int, default=Settings.steps)
+    options = parser.parse_args(arguments)
+    try:
+        make(options.photos, options.folder, options.work, Settings(steps=options.steps), options.sets, _say)
+    except PhotosimError as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _say("interrupted; the same command goes on")
+        return 130
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
