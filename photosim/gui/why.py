@@ -110,6 +110,8 @@ class Why(QObject):
         view.points_wanted.connect(self._ask_points)
         view.step.connect(self._step)
         view.query_step.connect(self._step_query)
+        # Gone back, or another query: what is explained no longer lies below.
+        navigator.opened.connect(lambda _: view.close_view())
 
     def open(self, photo_id: int, number: int | None = None) -> None:
         """Explain why a photo matches the query shown. `number` is that of the query's photo, by default the

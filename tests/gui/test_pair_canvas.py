@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QSize, Qt
@@ -194,9 +196,7 @@ def test_painting_a_large_photo_holds_the_window_for_a_moment_only(canvas: PairC
     canvas.set_photo(QUERY, filled("blue", 1800, 1200))
     canvas.set_heat(QUERY, CORNER)
     canvas.grab()
-    import time
-
-    begun = time.perf_counter()
+    begun = time.thread_time()  # the machine may have other work
     for _ in range(10):
         canvas.grab()
-    assert (time.perf_counter() - begun) / 10 < 0.05
+    assert (time.thread_time() - begun) / 10 < 0.05

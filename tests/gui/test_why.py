@@ -237,6 +237,14 @@ def test_a_picture_without_a_file_can_be_explained(
     assert not view.canvas.is_choosable(QUERY)
 
 
+def test_going_back_closes_it(window: MainWindow, view: WhyView, photos: Path, qtbot: QtBot) -> None:
+    find(window, qtbot, photos / "things" / "motorcycle_left.png")
+    explain(window, view, qtbot, "motorcycle_right.png")
+    window.navigator.go_back()
+    settle(window, qtbot)
+    assert not view.is_open
+
+
 def test_closing_the_window_with_an_explanation_on_its_way_does_not_wait(
     window: MainWindow, view: WhyView, photos: Path, qtbot: QtBot
 ) -> None:
