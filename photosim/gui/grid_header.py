@@ -90,9 +90,10 @@ class GridHeader(QWidget):
         across.addWidget(self._detail)
         across.addSpacing(12)
         across.addStretch(1)
-        across.addWidget(self.exact_first)
-        across.addSpacing(12)
         across.addWidget(self.filter, 4)
+        across.addSpacing(12)
+        # At the right, where it stays under the mouse while the words at the left change.
+        across.addWidget(self.exact_first)
         across.addSpacing(12)
         across.addWidget(self.sort_button)
         self.set_sort(NEWEST, ranked=False)
