@@ -34,7 +34,7 @@ from photosim.training.bundle import (
     write_bundle,
 )
 from photosim.training.changes import one_thread_each
-from photosim.training.early import Early, early_runner
+from photosim.training.early import Early, Pixels, early_runner
 from photosim.training.evaluation import evaluate_classes
 from photosim.training.hard_views import HardViewRecall
 from photosim.training.kinds import KindPart, drawn_triplets, kind_batches, kind_loss
@@ -44,7 +44,7 @@ from photosim.training.projection import half_whitened
 from photosim.training.relevance import kind_relevance, total_relevance
 from photosim.training.sampling import SamplingSettings, TripletSampler
 from photosim.training.split import split_classes
-from photosim.training.start import network_of, pooled_features, whole_pixels
+from photosim.training.start import network_of, part_pixels, pooled_features, whole_pixels
 from photosim.training.things import ThingBatches, ThingLoss, ThingPart
 from photosim.training.trainer import Progress, Trainer, TrainerSettings
 
@@ -81,6 +81,16 @@ class Settings:
 RATES = {"fine": 5.0, "coarse": 5.0, "embedding": 5.0}
 
 
+@dataclass(frozen=True)
+class KindFeatures:
+    """The pretrained trunk's pooled features float32 [N, 1280]: of the training photos, of a random part of
+    each, and of the validation photos."""
+
+    training: Floats
+    parts: Floats
+    validation: Floats
+
+
 class Making:
     """One training from photos to a model's folder, its state below `work`."""
 
@@ -103,16 +113,23 @@ class Making:
         self.network.requires_grad_(False)
         self._early: Early = early_runner(self.network.early, SHAPE.size, self._device, self._threads)
 
-    def kind_features(self, photos: PhotoSet, name: str) -> Floats:
-        """The pretrained trunk's pooled features of photos, float32 [N, 1280]; read once, then kept."""
+    def kind_features(self, photos: PhotoSet, name: str, parts: bool = False) -> Floats:
+        """The pretrained trunk's pooled features of photos, or of a random part of each, float32 [N, 1280];
+        read once, then kept.
+        """
         path = self._work / f"{name}.safetensors"
         if path.exists():
             rows = load_file(path)["features"]
             if len(rows) == len(photos):
                 return rows.astype(np.float32)
-        rows = pooled_features(
-            self.network.kind, self._early, photos, SHAPE, self._threads, self._counter(f"{name} photos")
-        )
+
+        def pixels(numbers: range) -> Pixels:
+            if parts:
+                return part_pixels(photos, numbers, SHAPE, self._threads, self._settings.seed)
+            return whole_pixels(photos, numbers, SHAPE, self._threads)
+
+        counter = self._counter(f"{name} photos")
+        rows = pooled_features(self.network.kind, self._early, len(photos), pixels, counter)
         save_file({"features": rows}, path)
         return rows
 
@@ -151,10 +168,15 @@ class Making:
         trained: ThingPart = part
         return trained
 
-    def train_kinds(self, features: Floats, validation: Floats) -> tuple[Floats, Floats]:
-        """Reduced unit features of both sets, [N, F], to the kind embedding's weight [d, F] and bias [d]."""
+    def train_kinds(self, features: Floats, parts: Floats, validation: Floats) -> tuple[Floats, Floats]:
+        """Reduced unit features, [N, F], of the training photos, of parts of them, and of the validation
+        photos, to the kind embedding's weight [d, F] and bias [d].
+
+        Parts of photos are for the principal components alone: they show more of the world than the photos,
+        each of which shows one thing in its middle.
+        """
         settings = self._settings
-        weight, bias = half_whitened(features, settings.parts[0])
+        weight, bias = half_whitened(np.concatenate((features, parts)), settings.parts[0])
         scale = np.linalg.norm(features @ weight.T + bias, axis=1).mean()
         part = KindPart(weight / scale, bias / scale)
         rng = np.random.default_rng(settings.seed)
@@ -182,18 +204,20 @@ class Making:
         state = part.embedding
         return state.weight.detach().numpy().copy(), state.bias.detach().numpy().copy()
 
-    def finish(self, part: ThingPart, kind_rows: Floats, kind_validation: Floats) -> Parts:
+    def finish(self, part: ThingPart, kinds: KindFeatures) -> Parts:
         """Give the network its reductions; weight and bias over all features, of kind and of thing."""
-        directions = {"kind": principal_directions(kind_rows, FEATURE_SIZES[0])}
+        directions = {"kind": principal_directions(kinds.training, FEATURE_SIZES[0])}
         paths = self._thing_paths(part)
         for size, (name, rows) in zip(FEATURE_SIZES[1:], paths.items(), strict=True):
             directions[name] = principal_directions(rows, size)
         for name, matrix in directions.items():
             set_reduction(self.network, name, matrix)
-        reduced, reduced_validation = (
-            unit(unit(rows) @ directions["kind"].T) for rows in (kind_rows, kind_validation)
+        kind, kind_bias = self.train_kinds(
+            *(
+                unit(unit(rows) @ directions["kind"].T)
+                for rows in (kinds.training, kinds.parts, kinds.validation)
+            )
         )
-        kind, kind_bias = self.train_kinds(reduced, reduced_validation)
         whole = part.embedding.weight.detach().cpu().numpy()
         ends = np.cumsum((TRUNK_FEATURES, SHALLOW_FEATURES, SHALLOW_FEATURES))
         thing = {
@@ -247,10 +271,12 @@ def make(
     for path, reason in failures:
         say(f"{path}: {reason}: left out")
     making = Making(photos, work, settings, say)
-    rows = making.kind_features(making.training, "training")
-    kept_back = making.kind_features(making.validation, "validation")
-    part = making.train_things(rows)
-    parts = making.finish(part, rows, kept_back)
+    kinds = KindFeatures(
+        making.kind_features(making.training, "training"),
+        making.kind_features(making.training, "parts-of-training", parts=True),
+        making.kind_features(making.validation, "validation"),
+    )
+    parts = making.finish(making.train_things(kinds.training), kinds)
     facts = BundleFacts(
         VERSION,
         TRUNK,

@@ -17,6 +17,7 @@ from photosim.model.network import SHARED_BLOCKS, TRUNK_FEATURES, DeepRanking, L
 from photosim.model.torch_runtime import load_network
 from photosim.training.early import Early, Pixels
 from photosim.training.photos import PhotoSet
+from photosim.training.views import mild_view, random_part
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,22 +65,32 @@ def whole_pixels(photos: PhotoSet, numbers: Sequence[int], shape: NetworkInput, 
         return np.stack(list(pool.map(read, numbers)))
 
 
+def part_pixels(
+    photos: PhotoSet, numbers: Sequence[int], shape: NetworkInput, threads: int, seed: int
+) -> Pixels:
+    """A random part of each of these photos, uint8 [N, S, S, 3], the same for the same seed."""
+
+    def read(number: int) -> Pixels:
+        rng = np.random.default_rng([seed, number])
+        return mild_view(random_part(photos.read(number), rng), rng, shape.size)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return np.stack(list(pool.map(read, numbers)))
+
+
 def pooled_features(
     late: nn.Module,
     early: Early,
-    photos: PhotoSet,
-    shape: NetworkInput,
-    threads: int,
+    count: int,
+    pixels: Callable[[range], Pixels],
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Floats:
-    """The pooled maps of late blocks, float32 [N, 1280], of all photos."""
-    rows = np.empty((len(photos), TRUNK_FEATURES), np.float32)
-    for start in range(0, len(photos), _BATCH):
-        numbers = range(start, min(start + _BATCH, len(photos)))
-        rows[numbers.start : numbers.stop] = pooled(
-            late, early(whole_pixels(photos, numbers, shape, threads))
-        )
-        progress(numbers.stop, len(photos))
+    """The pooled maps of late blocks, float32 [count, 1280], of what `pixels` reads of photos by number."""
+    rows = np.empty((count, TRUNK_FEATURES), np.float32)
+    for start in range(0, count, _BATCH):
+        numbers = range(start, min(start + _BATCH, count))
+        rows[numbers.start : numbers.stop] = pooled(late, early(pixels(numbers)))
+        progress(numbers.stop, count)
     return rows
 
 

@@ -23,7 +23,7 @@ from photosim.training.early import Early, Pixels
 from photosim.training.losses import expected_triplet_hinge
 from photosim.training.photos import PhotoSet
 from photosim.training.sampling import TripletSampler
-from photosim.training.views import hard_view, mild_view
+from photosim.training.views import hard_view, mild_view, random_part
 
 PREFETCHED = 3
 # Chance that a photo is cut before its two views are made: a part of a photo is a thing of its own.
@@ -107,7 +107,7 @@ class ThingBatches:
         for place, photo in enumerate(photos):
             background = photos[(place + int(rng.integers(1, len(photos)))) % len(photos)]
             if rng.random() < CUT_FIRST:
-                photo = _cut(photo, rng)
+                photo = random_part(photo, rng)
             mild.append(mild_view(photo, rng, self._size))
             hard.append(hard_view(photo, background, rng, self._size))
         return ThingBatch(np.array(numbers, np.int64), np.stack(mild), np.stack(hard))
@@ -155,11 +155,3 @@ class ThingLoss:
         self._memory = torch.cat((mild.detach(), self._memory))[: self._size]
         self._owners = torch.cat((owners, self._owners))[: self._size]
         return (found + finds) / 2
-
-
-def _cut(photo: Pixels, rng: np.random.Generator) -> Pixels:
-    """A part of half to all of each side."""
-    height, width = photo.shape[:2]
-    h, w = (max(2, int(side * rng.uniform(0.5, 1.0))) for side in (height, width))
-    y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
-    return np.ascontiguousarray(photo[y : y + h, x : x + w])

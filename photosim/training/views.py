@@ -48,6 +48,14 @@ Generator = np.random.Generator
 _LETTERS = np.array(list(string.ascii_letters + string.digits + "   !?.,&"))
 
 
+def random_part(photo: Pixels, rng: Generator) -> Pixels:
+    """A part of the photo, half to all of each side: a photo of its own, as one could have taken it."""
+    height, width = photo.shape[:2]
+    h, w = (max(2, int(side * rng.uniform(0.5, 1.0))) for side in (height, width))
+    y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
+    return np.ascontiguousarray(photo[y : y + h, x : x + w])
+
+
 def mild_view(photo: Pixels, rng: Generator, size: int, flip: bool = False) -> Pixels:
     """Of the same kind beyond doubt: a crop of 0.6 to 1 of the area, its proportions jittered by up to a
     fifth, in slightly other light; `flip` mirrors every second one.
