@@ -9,7 +9,9 @@ what is done: a run that was interrupted is gone on with by the same command.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +47,8 @@ from photosim.training.relevance import kind_relevance, total_relevance
 from photosim.training.sampling import SamplingSettings, TripletSampler
 from photosim.training.split import split_classes
 from photosim.training.start import network_of, part_pixels, pooled_features, whole_pixels
-from photosim.training.things import ThingBatches, ThingLoss, ThingPart
-from photosim.training.trainer import Progress, Trainer, TrainerSettings
+from photosim.training.things import ThingBatch, ThingBatches, ThingLoss, ThingPairLoss, ThingPart
+from photosim.training.trainer import Cancelled, Progress, Trainer, TrainerSettings
 
 Floats = npt.NDArray[np.float32]
 Parts = tuple[tuple[Floats, Floats], tuple[Floats, Floats]]
@@ -59,9 +61,16 @@ FEATURE_SIZES = (768, 768, 256, 256)
 FOCUS = 0.5
 
 
+TRIPLETS, PAIRS = "triplets", "pairs"
+
+
 @dataclass(frozen=True)
 class Settings:
-    """How long, how much and with which chances; `parts` are the dimensions of kind and thing."""
+    """How long, how much and with which chances; `parts` are the dimensions of kind and thing.
+
+    `loss` is the triplet hinge, with `margin` between squared distances, `softness` and `memory` as of
+    `ThingLoss`; or, to compare, the contrastive loss with `pair_margin` as the distance of what differs.
+    """
 
     steps: int = 2200
     batch: int = 48
@@ -70,8 +79,10 @@ class Settings:
     margin: float = 0.5
     softness: float = 0.1
     memory: int = 4096
+    loss: str = TRIPLETS
     validate_every: int = 250
     queries: int = 400
+    pair_margin: float = 1.0
     kind_steps: int = 400
     kind_draws: int = 20_000
     seed: int = 0
@@ -94,7 +105,14 @@ class KindFeatures:
 class Making:
     """One training from photos to a model's folder, its state below `work`."""
 
-    def __init__(self, photos: PhotoSet, work: Path, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        photos: PhotoSet,
+        work: Path,
+        settings: Settings,
+        say: Callable[[str], None],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Raises PhotosimError where the photos do not make a training set and a validation set."""
         keep_freed_memory()
         one_thread_each()
@@ -104,6 +122,7 @@ class Making:
         self._settings = settings
         self._work = work
         self._say = say
+        self._cancelled = cancelled
         work.mkdir(parents=True, exist_ok=True)
         training, validation = split_classes(photos.categories)
         self.training, self.validation = photos.of(set(training)), photos.of(set(validation))
@@ -149,7 +168,7 @@ class Making:
         trainer = Trainer(
             part,
             ThingBatches(self.training, sampler, settings.batch, size, settings.seed, self._threads),
-            ThingLoss(self._early, settings.margin, settings.softness, settings.memory),
+            self._thing_loss(),
             HardViewRecall(self.validation, self._early, SHAPE, settings.queries, 1, self._threads),
             TrainerSettings(
                 steps=settings.steps,
@@ -161,12 +180,19 @@ class Making:
             self._work / "things",
             rates=RATES,
             progress=self._progress("things"),
+            cancelled=self._cancelled,
         )
         best = trainer.run()
         self._say(f"things: recall@1 of hard views {best:.4f}")
         part.requires_grad_(False)
         trained: ThingPart = part
         return trained
+
+    def _thing_loss(self) -> Callable[[torch.nn.Module, ThingBatch], torch.Tensor]:
+        settings = self._settings
+        if settings.loss == PAIRS:
+            return ThingPairLoss(self._early, settings.pair_margin)
+        return ThingLoss(self._early, settings.margin, settings.softness, settings.memory)
 
     def train_kinds(self, features: Floats, parts: Floats, validation: Floats) -> tuple[Floats, Floats]:
         """Reduced unit features, [N, F], of the training photos, of parts of them, and of the validation
@@ -199,6 +225,7 @@ class Making:
             TrainerSettings(settings.kind_steps, 1e-3, warm_up=20, validate_every=100, seed=settings.seed),
             self._work / "kinds",
             progress=self._progress("kinds"),
+            cancelled=self._cancelled,
         )
         self._say(f"kinds: mAP of the validation categories {trainer.run():.4f}")
         state = part.embedding
@@ -264,13 +291,19 @@ class Making:
 
 
 def make(
-    root: Path, folder: Path, work: Path, settings: Settings, sets: str, say: Callable[[str], None]
+    root: Path,
+    folder: Path,
+    work: Path,
+    settings: Settings,
+    sets: str,
+    say: Callable[[str], None],
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train and write the model. Raises PhotosimError with a line that says what to do."""
     photos, failures = readable(find_photos(root))
     for path, reason in failures:
         say(f"{path}: {reason}: left out")
-    making = Making(photos, work, settings, say)
+    making = Making(photos, work, settings, say, cancelled)
     kinds = KindFeatures(
         making.kind_features(making.training, "training"),
         making.kind_features(making.training, "parts-of-training", parts=True),
@@ -313,15 +346,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("build/model"))
     parser.add_argument("--sets", default="not said", help="what the photos are, and their licences")
     parser.add_argument("--steps", type=int, default=Settings.steps)
+    parser.add_argument("--loss", choices=(TRIPLETS, PAIRS), default=TRIPLETS, help="for the thing part")
     options = parser.parse_args(arguments)
+    stopped = threading.Event()
+    # The batch at hand is finished and a checkpoint written; the second signal ends it at once.
+    signal.signal(signal.SIGINT, lambda *_: stopped.set() if not stopped.is_set() else sys.exit(130))
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    settings = Settings(steps=options.steps, loss=options.loss)
     try:
-        make(options.photos, options.folder, options.work, Settings(steps=options.steps), options.sets, _say)
+        make(options.photos, options.folder, options.work, settings, options.sets, _say, stopped.is_set)
+    except Cancelled:
+        _say("interrupted; the same command goes on")
+        return 130
     except PhotosimError as error:
         _say(f"error: {error}")
         return 1
-    except KeyboardInterrupt:
-        _say("interrupted; the same command goes on")
-        return 130
     return 0
 
 

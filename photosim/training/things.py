@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from photosim.model.network import SHALLOW_FEATURES, TRUNK_FEATURES, DeepRanking, scaled
 from photosim.training.early import Early, Pixels
-from photosim.training.losses import expected_triplet_hinge
+from photosim.training.losses import contrastive, expected_triplet_hinge, squared_distances
 from photosim.training.photos import PhotoSet
 from photosim.training.sampling import TripletSampler
 from photosim.training.views import hard_view, mild_view, random_part
@@ -155,3 +155,22 @@ class ThingLoss:
         self._memory = torch.cat((mild.detach(), self._memory))[: self._size]
         self._owners = torch.cat((owners, self._owners))[: self._size]
         return (found + finds) / 2
+
+
+class ThingPairLoss:
+    """The contrastive loss over the same batches, to compare: each hard view with its photo's mild view, and
+    with the nearest mild view of another photo in the batch.
+    """
+
+    def __init__(self, early: Early, margin: float) -> None:
+        self._early = early
+        self._margin = margin
+
+    def __call__(self, module: nn.Module, batch: ThingBatch) -> Tensor:
+        pixels = np.concatenate((batch.mild, batch.hard))
+        early = self._early(pixels)
+        mild, hard = module(early, torch.from_numpy(pixels).to(early.device)).float().chunk(2)
+        own = torch.eye(len(mild), dtype=torch.bool, device=mild.device)
+        nearest = squared_distances(hard.detach(), mild.detach()).masked_fill(own, torch.inf).argmin(dim=1)
+        same = torch.cat((mild.new_ones(len(mild)), mild.new_zeros(len(mild))))
+        return contrastive(hard.repeat(2, 1), torch.cat((mild, mild[nearest])), same, self._margin)

@@ -13,7 +13,7 @@ from photosim.model.network import SHALLOW_FEATURES, TRUNK_FEATURES, DeepRanking
 from photosim.training.early import Pixels, early_runner
 from photosim.training.photos import PhotoSet, find_photos
 from photosim.training.sampling import SamplingSettings, TripletSampler
-from photosim.training.things import ThingBatch, ThingBatches, ThingLoss, ThingPart
+from photosim.training.things import ThingBatch, ThingBatches, ThingLoss, ThingPairLoss, ThingPart
 from tests.made_photos import make_photos
 
 CPU = torch.device("cpu")
@@ -141,3 +141,12 @@ def test_a_part_gives_unit_embeddings_and_learns_on_every_path(tmp_path: Path) -
     for name, parameter in part.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
     assert part.embedding.in_features == TRUNK_FEATURES + 2 * SHALLOW_FEATURES
+
+
+def test_pairs_can_be_compared_with_triplets() -> None:
+    red, blue = (250, 0, 0), (0, 0, 250)
+    loss = ThingPairLoss(no_early, margin=1.0)
+    right = ThingBatch(np.array([1, 2]), plain(red, blue), plain(red, blue))
+    wrong = ThingBatch(np.array([1, 2]), plain(red, blue), plain(blue, red))
+    assert float(loss(Colours(), right)) == pytest.approx(0, abs=1e-5)
+    assert float(loss(Colours(), wrong)) > 0.5
