@@ -3,9 +3,12 @@
 
 PHOTOS ?=
 PYTHON := .venv/bin/python
+# What the bundled model is trained on; with other PHOTOS, say what they are.
+TRAINING_PHOTOS := ../shared/photos
+TRAINING_SETS ?= Caltech-101, at most 80 photos a class (CC BY 4.0); clothing-dataset-small (CC0)
 SET_UP_BY := pyproject.toml constraints.txt tools/setup.sh
 
-.PHONY: run setup setup-tests lint test test-slow bench bundle clean
+.PHONY: run setup setup-tests lint test test-slow bench model bundle clean
 
 run: .venv/.ready
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -40,6 +43,12 @@ bench: .venv/.ready
 	@for program in benchmarks/[a-z]*.py; do \
 		echo "== $$program"; QT_QPA_PLATFORM=offscreen $(PYTHON) $$program || exit 1; \
 	done
+
+# Hours on two cores, minutes on a GPU; interrupted, the same command goes on. PHOTOS has a folder a category.
+model: .venv/.ready-tests
+	$(PYTHON) -m photosim.training.make "$(or $(PHOTOS),$(TRAINING_PHOTOS))" --sets "$(TRAINING_SETS)"
+	$(PYTHON) -m photosim.training.compare "$(or $(PHOTOS),$(TRAINING_PHOTOS))" \
+		--card resources/models/deepranking-v2
 
 bundle: .venv/.ready-tests
 	@packaging/build.sh

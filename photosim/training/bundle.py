@@ -130,13 +130,6 @@ def write_bundle(
         os.replace(made, folder)
 
 
-def add_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
-    """Write what was measured into the card of a model that is there already."""
-    path = folder / CARD
-    card = json.loads(path.read_text(encoding="utf-8")) | {"metrics": metrics}
-    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-
-
 def in_half_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of convolutions and reductions in float16, biases as they are."""
     return {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,13 @@ def report(tasks: Tasks, rows: list[dict[str, Any]], models: Sequence[ModelCard]
     }
 
 
+def add_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write what was measured into the card of a model that is there already."""
+    path = folder / CARD
+    card = json.loads(path.read_text(encoding="utf-8")) | {"metrics": metrics}
+    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
 def markdown(figures: dict[str, Any]) -> str:
     """The tables of a report: all rankings, then recall of each transformation."""
     gallery = figures["gallery"]
@@ -244,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="a folder for each class")
     parser.add_argument("--models", nargs="+", metavar="MODEL", help="names, or folders that hold a model")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file")
+    parser.add_argument("--card", type=Path, metavar="FOLDER", help="write the figures into a model's card")
     parser.add_argument("--gallery", type=int, default=5000, help="photos among which copies search (5000)")
     parser.add_argument("--copied", type=int, metavar="N", help="photos of which copies are made (all)")
     parser.add_argument("--share", type=float, default=0.2, help="of the classes kept back (0.2)")
@@ -264,19 +272,30 @@ def _compare(options: argparse.Namespace) -> None:
     registry = Registry(bundled_models(), library_folders().models)
     cards = find_models(options.models, registry) if options.models else _present(DEFAULT_MODELS, registry)
     settings = ValidationSettings(options.share, options.seed, options.gallery, options.copied)
-    chosen = choose_photos(options.photos, settings)
-    opened = [(card, open_runtime(card, options.device)) for card in cards]
-    validation = read_validation(chosen, opened, settings.copied, _progress)
-    for path, reason in validation.failures:
-        _say(f"{path}: {reason}; left out")
-    # The first model's features decide on relevance: the pretrained trunk, unless other models are named.
-    tasks = make_tasks(validation, cards[0].version)
-    rows = [measure(ranker, tasks) for ranker in rankers(validation, cards)]
-    figures = report(tasks, rows, cards)
+    figures = compared(options.photos, cards, settings, options.device)
     print(markdown(figures))
     if options.json is not None:
         text = json.dumps(figures, indent=2)
         write_atomically(options.json, lambda path: path.write_text(text))
+    if options.card is not None:
+        add_metrics(options.card, figures)
+
+
+def compared(
+    root: Path, cards: Sequence[ModelCard], settings: ValidationSettings, device: str = "cpu"
+) -> dict[str, Any]:
+    """The report of these models and the simpler rankings, on the photos below a folder.
+
+    The first model's features decide on relevance: the pretrained trunk, unless other models are named.
+    Raises PhotosimError where there is nothing to measure.
+    """
+    chosen = choose_photos(root, settings)
+    opened = [(card, open_runtime(card, device)) for card in cards]
+    validation = read_validation(chosen, opened, settings.copied, _progress)
+    for path, reason in validation.failures:
+        _say(f"{path}: {reason}; left out")
+    tasks = make_tasks(validation, cards[0].version)
+    return report(tasks, [measure(ranker, tasks) for ranker in rankers(validation, cards)], cards)
 
 
 def _progress(done: int, total: int) -> None:

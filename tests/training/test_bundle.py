@@ -20,12 +20,12 @@ from photosim.model.onnx_runtime import OnnxRuntime
 from photosim.model.torch_runtime import load_network
 from photosim.training.bundle import (
     BundleFacts,
-    add_metrics,
     over_features,
     principal_directions,
     set_reduction,
     write_bundle,
 )
+from photosim.training.compare import add_metrics
 from photosim.training.graph import exported_graph
 
 Floats = npt.NDArray[np.float32]
