@@ -30,7 +30,7 @@ from photosim.settings import Settings
 if TYPE_CHECKING:
     from photosim.search.verification import Verifier
 
-_FORGOTTEN_AT_ONCE = 2_000
+_FORGOTTEN_AT_ONCE = 500
 
 _log = logging.getLogger(__name__)
 

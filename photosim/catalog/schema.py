@@ -77,8 +77,9 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE features ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0;
         -- Behind the long data, the column is slow to read: this index answers for it.
         CREATE INDEX features_provisional ON features (trunk, photo_id) WHERE provisional = 1;
-        -- While a library moves, the rows of two trunks lie mixed: each is read without the other.
-        CREATE INDEX features_of_trunk ON features (trunk, seq);
+        -- While a library moves, the rows of two trunks lie mixed: each is read without the other. With the
+        -- photo, so that who asks which photos have features need not turn over the data.
+        CREATE INDEX features_of_trunk ON features (trunk, seq, photo_id);
         """,
     ),
 )
