@@ -134,6 +134,11 @@ class Catalog:
             ).fetchall()
         return [Folder(row[0], row[1], bool(row[2]), bool(row[3]), row[4]) for row in rows]
 
+    def online_folder_ids(self) -> set[int]:
+        """The folders that could be reached when one last looked."""
+        with self._database.reading() as connection:
+            return {row[0] for row in connection.execute("SELECT id FROM folders WHERE online")}
+
     def check_online(self) -> bool:
         """Look which folders can be reached now; returns whether any came or went."""
         with self._database.reading() as connection:

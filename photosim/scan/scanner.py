@@ -31,6 +31,7 @@ from photosim.scan.walk import FileSeen, walk
 
 BATCH_FILES = 32
 BATCH_SECONDS = 0.5
+LOOK_SECONDS = 2.0
 _ROW_BYTES = 1_500  # a photo's rows in the catalog beside its features: facts, places, indexes
 _RATE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
@@ -117,7 +118,9 @@ class _Scan:
         self._catalog: Catalog = library.catalog
         self._thumbnails: ThumbnailStore = library.thumbnails
         self._control = control
+        self._scanned: set[int] = set()
         self._tried: set[tuple[int, str]] = set()  # read again, whatever came of it
+        self._looked = time.monotonic()  # for folders added while photos are read again
         self._begun = time.monotonic()
         self._sum = ScanSummary()
         self._known = 0
@@ -127,25 +130,14 @@ class _Scan:
         self._left: set[int] = set()  # folders that left the library during the scan
 
     def steps(self) -> Iterator[ScanProgress]:
-        scanned: set[int] = set()
         try:
             while not self._control.cancelled:
-                self._catalog.check_online()
-                folders = [
-                    folder for folder in self._catalog.folders() if folder.online and folder.id not in scanned
-                ]
-                if not folders:
+                yield from self._scan_folders()
+                yield from self._read_again()
+                if not self._folder_waits():
                     break
-                to_read: list[_FileToRead] = []
-                for folder in folders:
-                    yield from self._compare(folder.id, folder.path, to_read)
-                yield from self._read(to_read)
-                if not self._control.cancelled:
-                    for folder in folders:
-                        self._catalog.mark_scanned(folder.id)
-                        scanned.add(folder.id)
-                    yield from self._index()
-            yield from self._move()
+            yield from self._read_thumbnails()
+            yield from self._end_move()
         finally:
             self._thumbnails.remove_many(self._catalog.forget_old_orphans())
         self._count_removed()
@@ -157,6 +149,30 @@ class _Scan:
                 finished=not self._control.cancelled,
             ),
         )
+
+    def _scan_folders(self) -> Iterator[ScanProgress]:
+        """Read what is new or changed in every folder, those added meanwhile too."""
+        while not self._control.cancelled:
+            self._catalog.check_online()
+            folders = [
+                folder
+                for folder in self._catalog.folders()
+                if folder.online and folder.id not in self._scanned
+            ]
+            if not folders:
+                break
+            to_read: list[_FileToRead] = []
+            for folder in folders:
+                yield from self._compare(folder.id, folder.path, to_read)
+            yield from self._read(to_read)
+            if not self._control.cancelled:
+                for folder in folders:
+                    self._catalog.mark_scanned(folder.id)
+                    self._scanned.add(folder.id)
+                yield from self._index()
+
+    def _folder_waits(self) -> bool:
+        return not self._control.cancelled and bool(self._catalog.online_folder_ids() - self._scanned)
 
     # Comparing with the catalog
 
@@ -238,10 +254,21 @@ class _Scan:
 
     def _jobs(self, files: dict[int, _FileToRead]) -> Iterator[Job]:
         for number, file in files.items():
+            if file.again:
+                if self._folder_added():
+                    return  # new photos come first; the rest is still known to be missing
+                self._tried.add((file.folder_id, file.seen.path))
             if file.folder_id in self._left:
                 self._progress = replace(self._progress, done=self._progress.done + 1)
             else:
                 yield Job(number, file.path)
+
+    def _folder_added(self) -> bool:
+        """Whether a folder waits to be scanned, looked at now and then."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        return self._folder_waits()
 
     def _drive(
         self, engine: ScanEngine, jobs: Iterator[Job], write: Callable[[Sequence[Outcome]], None]
@@ -334,9 +361,9 @@ class _Scan:
 
     # Photos that lack features of the library's model, because it moves to another one
 
-    def _move(self) -> Iterator[ScanProgress]:
-        """Read them again, those out of reach from their thumbnails; then let the next model take over."""
-        while not self._control.cancelled:
+    def _read_again(self) -> Iterator[ScanProgress]:
+        """Read them again, those within reach, until they are done or somebody adds a folder."""
+        while not self._folder_waits() and not self._control.cancelled:
             again = self._files_to_read_again()
             if not again:
                 break
@@ -344,7 +371,9 @@ class _Scan:
             yield self._now("moving")
             yield from self._read_files(again)
             self._catalog.check_online()  # a drive may have been unplugged meanwhile
-        yield from self._read_thumbnails()
+
+    def _end_move(self) -> Iterator[ScanProgress]:
+        """Let the next model take over when nothing is left to read for it; what the last one left goes."""
         if self._control.cancelled:
             return
         if self._library.next_card is not None and self._within_reach():
@@ -359,7 +388,6 @@ class _Scan:
             place = (file.folder_id, file.path)
             if file.photo_id in files or place in self._tried or file.folder_id in self._left:
                 continue
-            self._tried.add(place)
             seen = FileSeen(file.path, file.size, file.modified_ns)
             known = KnownFile(file.size, file.modified_ns, file.photo_id)
             files[file.photo_id] = _FileToRead(file.folder_id, file.root, seen, known, again=True)

@@ -192,6 +192,34 @@ def test_photos_that_come_during_a_move_are_found_by_the_model_that_answers(
     assert features_by_trunk(old_library) == {NEW_TRUNK: 7}
 
 
+def test_a_folder_added_during_a_move_does_not_wait_for_its_end(
+    bundled: Path, tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photosim.scan.scanner.LOOK_SECONDS", 0.0)
+    make_photos(tmp_path / "many", 80)
+    make_photos(tmp_path / "more", 3, first=100)
+    with open_library(folders) as library:
+        library.catalog.add_folder(tmp_path / "many")
+        scan_all(library)
+    make_new(bundled)
+    phases: list[str] = []
+    with open_library(folders, readers.brisk) as library:
+        for step in scan(library, ScanControl()):
+            if not phases or phases[-1] != step.phase:
+                phases.append(step.phase)
+            if step.phase == "moving" and step.done and len(library.catalog.folders()) == 1:
+                library.catalog.add_folder(tmp_path / "more")
+            if step.new_ids:
+                assert library.card.version == OLD
+                move = library.moving()
+                assert move is not None and move.done < 80
+        assert library.card.version == NEW
+        summary = step.summary
+    assert phases[-6:] == ["moving", "reading", "indexing", "moving", "indexing", "done"]
+    assert summary is not None and figures(summary) == {"added": 3, "unchanged": 80}
+    assert features_by_trunk(folders) == {NEW_TRUNK: 83}
+
+
 def test_thumbnails_are_not_written_again_and_lost_ones_are(old_library: Folders, photos: Path) -> None:
     with open_library(old_library) as library:
         photo = library.catalog.photo_by_path(str(photos / "photo-002.jpg"))
