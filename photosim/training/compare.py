@@ -72,13 +72,19 @@ class Tasks:
 
 
 def make_tasks(validation: Validation, trunk: str, count: int = TRIPLETS) -> Tasks:
-    """`trunk` is the version of the model whose features decide which photos are relevant to each other."""
+    """`trunk` is the version of the model whose features decide which photos are relevant to each other.
+
+    Raises PhotosimError where the photos kept back give no triplets.
+    """
     features = validation.features[trunk]
-    return Tasks(
-        validation,
-        kind_triplets(validation, features, count),
-        thing_triplets(validation, features, count),
-    )
+    kinds = kind_triplets(validation, features, count)
+    things = thing_triplets(validation, features, count)
+    if len(kinds) == 0 or len(things) == 0:
+        raise PhotosimError(
+            "the photos kept back give no triplets: keep back a larger share, so that they are of two classes "
+            "or more with several photos each"
+        )
+    return Tasks(validation, kinds, things)
 
 
 def rankers(validation: Validation, models: Sequence[ModelCard]) -> Iterator[Ranker]:

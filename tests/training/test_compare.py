@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from photosim.atomic import sha256_of
-from photosim.errors import ModelError
+from photosim.errors import ModelError, PhotosimError
 from photosim.model.card import CARD, EMBEDDING, TRUNK_WEIGHTS, load_card
 from photosim.model.registry import Registry
 from photosim.paths import bundled_models
@@ -21,6 +21,7 @@ from photosim.training.compare import (
     Tasks,
     find_models,
     main,
+    make_tasks,
     markdown,
     measure,
     paths_of,
@@ -107,6 +108,15 @@ def test_what_knows_everything_scores_one(tasks: Tasks) -> None:
     blind = measure(Ranker("blind", np.ones((len(photo), 1), np.float32), (1, 0), 0.0), tasks)
     assert blind["triplets"]["accuracy"] == 0.5
     assert blind["copies"]["overall"]["recall@1"] < 0.2
+
+
+def test_one_class_kept_back_is_too_few(photos: Path) -> None:
+    chosen = choose_photos(photos, ValidationSettings(share=0.1, gallery=10))
+    one = read_validation(chosen, [])
+    assert len(chosen.classes) == 1
+    filled = Validation(**{**vars(one), "features": {"m": one.histograms.astype(np.float16)}})
+    with pytest.raises(PhotosimError, match="keep back a larger share"):
+        make_tasks(filled, "m")
 
 
 def test_the_simple_rankings_know_what_they_are_known_for(tasks: Tasks) -> None:
