@@ -81,7 +81,7 @@ def make_tasks(validation: Validation, trunk: str, count: int = TRIPLETS) -> Tas
     things = thing_triplets(validation, features, count)
     if len(kinds) == 0 or len(things) == 0:
         raise PhotosimError(
-            "the photos kept back give no triplets: keep back a larger share, so that they are of two classes "
+            "the photos kept back give no triplets: keep back a larger share, of two classes "
             "or more with several photos each"
         )
     return Tasks(validation, kinds, things)
