@@ -42,7 +42,7 @@ from photosim.training.hard_views import HardViewRecall
 from photosim.training.kinds import KindPart, drawn_triplets, kind_batches, kind_loss
 from photosim.training.memory import keep_freed_memory
 from photosim.training.photos import PhotoSet, find_photos, readable
-from photosim.training.projection import half_whitened
+from photosim.training.projection import half_whitened, whitened
 from photosim.training.relevance import kind_relevance, total_relevance
 from photosim.training.sampling import SamplingSettings, TripletSampler
 from photosim.training.split import split_classes
@@ -66,7 +66,10 @@ TRIPLETS, PAIRS = "triplets", "pairs"
 
 @dataclass(frozen=True)
 class Settings:
-    """How long, how much and with which chances; `parts` are the dimensions of kind and thing.
+    """How long, how much and with which chances.
+
+    `parts` are the dimensions of kind and thing as they ship; thing is trained with `thing_dimensions`, then
+    whitened and cut to its own: the first directions hold nearly all of it, and kind needs more of them.
 
     `loss` is the triplet hinge, with `margin` between squared distances, `softness` and `memory` as of
     `ThingLoss`; or, to compare, the contrastive loss with `pair_margin` as the distance of what differs.
@@ -74,7 +77,8 @@ class Settings:
 
     steps: int = 2200
     batch: int = 48
-    parts: tuple[int, int] = (256, 256)
+    parts: tuple[int, int] = (320, 192)
+    thing_dimensions: int = 256
     learning_rate: float = 3e-4
     margin: float = 0.5
     softness: float = 0.1
@@ -161,8 +165,8 @@ class Making:
         )
         for number, category in enumerate(self.training.categories):
             sampler.offer(number, category, float(totals[number]))
-        part = ThingPart(self.network, settings.parts[1])
-        part.begin_with(*half_whitened(features, settings.parts[1]))
+        part = ThingPart(self.network, settings.thing_dimensions)
+        part.begin_with(*half_whitened(features, settings.thing_dimensions))
         part = part.requires_grad_(True).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         size = SHAPE.size
         trainer = Trainer(
@@ -245,17 +249,29 @@ class Making:
                 for rows in (kinds.training, kinds.parts, kinds.validation)
             )
         )
-        whole = part.embedding.weight.detach().cpu().numpy()
+        whole, thing_bias = self._whitened_thing(part, paths)
         ends = np.cumsum((TRUNK_FEATURES, SHALLOW_FEATURES, SHALLOW_FEATURES))
         thing = {
             name: block @ directions[name].T
             for name, block in zip(paths, np.split(whole, ends[:-1], axis=1), strict=True)
         }
-        thing_bias = part.embedding.bias.detach().cpu().numpy()
         return (
             over_features({"kind": kind}, kind_bias, FEATURE_SIZES),
             over_features(thing, thing_bias, FEATURE_SIZES),
         )
+
+    def _whitened_thing(self, part: ThingPart, paths: dict[str, Floats]) -> tuple[Floats, Floats]:
+        """The trained embedding over the joined paths followed by whitening, fitted to the training photos.
+
+        Training leaves a few directions in which most photos differ little from each other; whitened, they
+        count no more than the rest.
+        """
+        weight, bias = (tensor.detach().cpu().numpy() for tensor in part.embedding.parameters())
+        rows = np.concatenate([unit(block) for block in paths.values()], axis=1) @ weight.T + bias
+        # The norms differ by a twentieth only: their mean stands for each.
+        norm = np.linalg.norm(rows, axis=1).mean()
+        turn, shift = whitened(rows, self._settings.parts[1], 0.5)
+        return turn @ weight / norm, turn @ bias / norm + shift
 
     def _thing_paths(self, part: ThingPart) -> dict[str, Floats]:
         """Features of the training photos on the paths of the thing part, each float32 [N, ...]."""

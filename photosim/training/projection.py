@@ -12,12 +12,20 @@ Floats = npt.NDArray[np.float32]
 
 
 def half_whitened(features: npt.NDArray[np.float16] | Floats, dimensions: int) -> tuple[Floats, Floats]:
-    """Weight [d, F] and bias [d] of the linear embedding fitted to `features` [N, F].
+    """Weight [d, F] and bias [d] of the linear embedding fitted to `features` [N, F]: half way to whitening,
+    each principal direction divided by the fourth root of its variance. See `whitened`.
+    """
+    return whitened(features, dimensions, 0.25)
 
-    The first principal directions of the unit features, each divided by the fourth root of its variance:
-    half way to whitening (Jegou and Chum 2012, "Negative evidences and co-occurrences in image retrieval:
-    the benefit of PCA and whitening"). The mean variance is added to each, for the small ones are mostly
-    noise, which would be amplified.
+
+def whitened(
+    features: npt.NDArray[np.float16] | Floats, dimensions: int, power: float
+) -> tuple[Floats, Floats]:
+    """Weight [d, F] and bias [d]: the first principal directions of the unit features [N, F], each divided by
+    its variance to this power, 0.5 for full whitening (Jegou and Chum 2012, "Negative evidences and
+    co-occurrences in image retrieval: the benefit of PCA and whitening").
+
+    The mean variance is added to each, for the small ones are mostly noise, which would be amplified.
     """
     rows = unit(features.astype(np.float32)).astype(np.float64)
     mean = rows.mean(axis=0)
@@ -26,7 +34,7 @@ def half_whitened(features: npt.NDArray[np.float16] | Floats, dimensions: int) -
     # The sign of a direction is arbitrary: fixed, so that the same features give the same file.
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(dimensions), largest])[:, None]
-    scale = (variances[::-1][:dimensions] + variances.mean()) ** -0.25
+    scale = (variances[::-1][:dimensions] + variances.mean()) ** -power
     # Row by row in memory, as safetensors silently takes it to be.
     weight = np.ascontiguousarray(directions * scale[:, None])
     return weight.astype(np.float32), (-weight @ mean).astype(np.float32)

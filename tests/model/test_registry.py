@@ -28,7 +28,7 @@ def add_model(folder: Path, version: str, name: str) -> Path:
 
 def test_a_fresh_installation_has_the_bundled_model_alone(tmp_path: Path) -> None:
     registry = Registry(bundled_models(), tmp_path / "not-made-yet")
-    assert [card.version for card in registry.cards()] == ["deepranking-v1"]
+    assert [card.version for card in registry.cards()] == ["deepranking-v1", "deepranking-v2"]
     assert registry.default().bundled
     assert registry.faults() == []
 
@@ -47,7 +47,7 @@ def test_a_model_is_found_by_its_version_before_its_name(tmp_path: Path) -> None
     assert registry.get("Holidays").version == "a"
     assert registry.get("a").version == "a"
     assert not registry.get("a").bundled
-    with pytest.raises(ModelError, match="no model 'c'; there are: deepranking-v1, a, b"):
+    with pytest.raises(ModelError, match="no model 'c'; there are: deepranking-v1, deepranking-v2, a, b"):
         registry.get("c")
 
 
@@ -55,7 +55,7 @@ def test_a_damaged_model_of_ones_own_does_not_hide_the_others(tmp_path: Path) ->
     add_model(tmp_path, "good", "Good")
     (add_model(tmp_path, "bad", "Bad") / CARD).write_text("{")
     registry = Registry(bundled_models(), tmp_path)
-    assert [card.version for card in registry.cards()] == ["deepranking-v1", "good"]
+    assert [card.version for card in registry.cards()] == ["deepranking-v1", "deepranking-v2", "good"]
     [fault] = registry.faults()
     assert "bad" in str(fault)
 

@@ -16,7 +16,15 @@ from photosim.training.make import SHAPE, Settings, make
 from tests.made_photos import make_photos
 
 SETTINGS = Settings(
-    steps=2, batch=4, parts=(8, 8), validate_every=1, queries=4, memory=8, kind_steps=2, kind_draws=200
+    steps=2,
+    batch=4,
+    parts=(8, 6),
+    thing_dimensions=8,
+    validate_every=1,
+    queries=4,
+    memory=8,
+    kind_steps=2,
+    kind_draws=200,
 )
 
 
@@ -38,7 +46,7 @@ def test_a_folder_of_photos_becomes_a_model_that_embeds(photos: Path, tmp_path: 
     make(photos, folder, tmp_path / "work", SETTINGS, "made by a test", said.append)
     assert any("damaged.jpg" in line and "left out" in line for line in said)
     card = load_card(folder)
-    assert card.parts == (8, 8) and card.input_size == SHAPE.size and card.geometry == SHAPE.geometry
+    assert card.parts == (8, 6) and card.input_size == SHAPE.size and card.geometry == SHAPE.geometry
     training = json.loads((folder / CARD).read_text())["training"]
     assert training["sets"] == "made by a test"
     assert training["photos"] + training["validation photos"] == 24
