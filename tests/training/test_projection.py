@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from photosim.model.embedding import unit
-from photosim.training.projection import half_whitened, held_out, kind_embedding
+from photosim.training.projection import half_whitened, held_out, kind_embedding, whitened
 
 
 def stretched(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -51,3 +51,13 @@ def test_held_out_classes_are_measured_by_a_projection_that_never_saw_them() -> 
     assert 0.2 < raw <= 1 and 0.2 < projected <= 1
     whole = kind_embedding(*half_whitened(features, 10))
     assert whole.parts == (10, 0)
+
+
+def test_full_whitening_leaves_strong_directions_alike() -> None:
+    """Each variance becomes v / (v + mean of all): near 1 for the strong ones, whichever of them."""
+    features = stretched(500)
+    variances = np.linalg.eigvalsh(np.cov(unit(features), rowvar=False))[::-1]
+    weight, bias = whitened(features, 4, 0.5)
+    projected = unit(features) @ weight.T + bias
+    expected = variances[:4] / (variances[:4] + variances.mean())
+    np.testing.assert_allclose(projected.var(axis=0, ddof=1), expected, rtol=1e-2)
