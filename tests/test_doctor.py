@@ -47,7 +47,7 @@ def test_an_empty_library_is_well(library: Library) -> None:
         "device",
         "folders",
         "catalog",
-        f"model {library.card.version}",
+        *(f"model {card.version}" for card in library.registry.cards()),
         "index",
         "formats",
     ]

@@ -123,8 +123,8 @@ from photosim.paths import bundled_models
 import photosim.training.evaluation
 card = Registry(bundled_models(), Path("none")).default()
 find_devices()
-features = open_runtime(card, "cpu").features(np.zeros((1, 224, 224, 3), np.uint8))
-assert load_embedding(card)(features).shape == (1, 256)
+features = open_runtime(card, "cpu").features(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+assert load_embedding(card)(features).shape == (1, sum(card.parts))
 print([name for name in ("torch", "torchvision", "PySide6") if name in sys.modules])
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
