@@ -379,6 +379,8 @@ class _Scan:
         if self._library.next_card is not None and self._within_reach():
             yield self._now("indexing")
             self._library.take_over()
+        elif self._progress.phase == "moving":  # photos were read again, but for the model that answers
+            yield from self._index()
         self._library.forget_other_models()
 
     def _files_to_read_again(self) -> list[_FileToRead]:
