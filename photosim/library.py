@@ -122,8 +122,12 @@ class Library:
         return Move(self.next_card.version, share.done, share.total)
 
     def keep_model(self) -> None:
-        """Write down which model answers, where nothing has: a newer bundled one will find it so."""
-        if self.catalog.active_model() is None:
+        """Write down which model answers, where nothing has: a newer bundled one will find it so.
+
+        Also where no model here can use what the one written down left: what is read from now on is ours.
+        """
+        active = self.catalog.active_model()
+        if active is None or active.trunk != self.card.trunk:
             self.catalog.set_active_model(ActiveModel(self.card.version, self.card.trunk))
 
     def take_over(self) -> None:

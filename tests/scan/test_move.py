@@ -348,6 +348,22 @@ def test_a_model_of_ones_own_stays_whatever_is_bundled(scanned: Folders, bundled
         assert library.card.version == OLD, "the same trunk's bundled model answers instead"
 
 
+def test_a_library_whose_model_is_gone_is_read_anew_once(scanned: Folders, photos: Path) -> None:
+    """Its trunk is nowhere any more: the bundled model's features take the old ones' place, and stay."""
+    connection = sqlite3.connect(scanned.catalog)
+    with connection:
+        connection.execute("UPDATE library SET model = 'mine', trunk = 'mine-1'")
+        connection.execute("UPDATE features SET trunk = 'mine-1'")
+    connection.close()
+    with open_library(scanned) as library:
+        assert (library.card.version, library.next_card) == (OLD, None)
+        scan_all(library)
+        assert found_first(library, photos / "photo-002.jpg") == ("photo-002.jpg", 6)
+    assert features_by_trunk(scanned) == {OLD_TRUNK: 6}
+    with open_library(scanned, readers.never) as library:
+        assert figures(scan_all(library)) == {"unchanged": 7}
+
+
 def test_a_new_version_of_the_same_trunk_takes_over_without_opening_a_photo(
     scanned: Folders, bundled: Path, photos: Path
 ) -> None:
