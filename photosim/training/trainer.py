@@ -116,7 +116,8 @@ class Trainer(Generic[BatchT]):
             validation = self._measure(0.0, 0.0)
         batches = self._batches(self.step)
         total, count = 0.0, 0
-        while self.step < self._settings.steps:
+        # Also false at once for a run that is resumed after its early stop.
+        while self.step < self._settings.steps and self._waited() < self._settings.patience:
             if self._cancelled():
                 self._save()
                 raise Cancelled("training was cancelled; what it reached so far is kept")
@@ -127,8 +128,6 @@ class Trainer(Generic[BatchT]):
             if self.step % self._settings.validate_every == 0 or self.step == self._settings.steps:
                 validation = self._measure(total / count, seconds)
                 total, count = 0.0, 0
-                if self._waited() >= self._settings.patience:
-                    break
             self._progress(Progress(self.step, self._settings.steps, loss, validation, seconds))
         self._module.load_state_dict(_read(self._folder / BEST))
         return self.best

@@ -94,6 +94,11 @@ def test_training_stops_where_validation_gets_no_better_and_gives_the_best(tmp_p
     assert run.step == 40
     assert torch.equal(module.weight, at_best[0])
     assert (tmp_path / BEST).exists()
+    # The same call again finds it done, and trains no further.
+    again = line()
+    assert trainer(tmp_path, again, validate=validate).run() == 0.5
+    assert torch.equal(again.weight, at_best[0])
+    assert next(figures) == 0.9
 
 
 def test_cancelling_ends_it_between_batches_and_keeps_what_was_reached(tmp_path: Path) -> None:
