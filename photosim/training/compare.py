@@ -180,7 +180,8 @@ def add_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
     """Write what was measured into the card of a model that is there already."""
     path = folder / CARD
     card = json.loads(path.read_text(encoding="utf-8")) | {"metrics": metrics}
-    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(card, indent=2) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def markdown(figures: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import load_file, save_file
 
+from photosim.atomic import write_atomically
 from photosim.errors import PhotosimError
 from photosim.imaging.network_input import TRIM, NetworkInput
 from photosim.model.card import ModelCard, load_card
@@ -153,7 +154,7 @@ class Making:
 
         counter = self._counter(f"{name} photos")
         rows = pooled_features(self.network.kind, self._early, len(photos), pixels, counter)
-        save_file({"features": rows}, path)
+        write_atomically(path, lambda temporary: save_file({"features": rows}, temporary))
         return rows
 
     def train_things(self, features: Floats) -> ThingPart:
