@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from photosim.errors import ModelError
 from photosim.imaging.network_input import NetworkInput
 from photosim.model.card import CARD, EMBEDDING, FORMAT, TRUNK_GRAPH, TRUNK_WEIGHTS
 from photosim.model.embedding import PART_NAMES, unit
@@ -79,6 +79,12 @@ def over_features(
     return np.ascontiguousarray(whole, dtype=np.float32), bias.astype(np.float32)
 
 
+def check_folder(folder: Path) -> None:
+    """Raise ModelError where a model's files would take the place of anything but a model."""
+    if folder.exists() and not (folder / CARD).is_file():
+        raise ModelError(f"{folder} is no model's folder: name one that is not there yet")
+
+
 def write_bundle(
     folder: Path,
     network: DeepRanking,
@@ -88,8 +94,9 @@ def write_bundle(
     """Write the model of these facts: whole, or not at all. `parts` are weight and bias of kind and thing.
 
     Convolutions are kept in float16, and the graph computes with the same rounded values, so that every
-    runtime starts from one set of weights.
+    runtime starts from one set of weights. A model that is there goes; see `check_folder` for anything else.
     """
+    check_folder(folder)
     weights = in_half_precision(network.state_dict())
     rounded = network_from(weights)
     assert isinstance(rounded, DeepRanking)
@@ -126,7 +133,7 @@ def write_bundle(
         for name, data in files.items():
             (made / name).write_bytes(data)
         if folder.exists():
-            shutil.rmtree(folder)
+            os.replace(folder, Path(temporary) / "before")
         os.replace(made, folder)
 
 

@@ -31,6 +31,7 @@ from photosim.model.network import SHALLOW_FEATURES, TRUNK_FEATURES, DeepRanking
 from photosim.paths import bundled_models
 from photosim.training.bundle import (
     BundleFacts,
+    check_folder,
     over_features,
     principal_directions,
     set_reduction,
@@ -317,6 +318,7 @@ def make(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train and write the model. Raises PhotosimError with a line that says what to do."""
+    check_folder(folder)
     photos, failures = readable(find_photos(root))
     for path, reason in failures:
         say(f"{path}: {reason}: left out")

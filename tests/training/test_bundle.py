@@ -12,6 +12,7 @@ import onnx
 import pytest
 import torch
 
+from photosim.errors import ModelError
 from photosim.imaging.network_input import TRIM, NetworkInput
 from photosim.model.card import CARD, TRUNK_GRAPH, load_card
 from photosim.model.embedding import load_embedding, unit
@@ -146,6 +147,14 @@ def test_a_model_is_written_whole_or_not_at_all(
         write_bundle(target, whole, parts_of(whole.feature_sizes), facts)
     assert (target / CARD).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["made-v1"]
+
+
+def test_a_folder_of_anything_else_is_left_alone(whole: DeepRanking, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    facts = BundleFacts("made-v1", "made-256-1", NetworkInput(256, TRIM), 0.4, "CC0-1.0", "made by a test")
+    with pytest.raises(ModelError, match="no model's folder"):
+        write_bundle(tmp_path, whole, parts_of(whole.feature_sizes), facts)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_metrics_are_added_to_the_card_and_nothing_else_changes(folder: Path) -> None:
