@@ -110,8 +110,8 @@ class Why(QObject):
         view.points_wanted.connect(self._ask_points)
         view.step.connect(self._step)
         view.query_step.connect(self._step_query)
-        # Gone back, or another query: what is explained no longer lies below.
-        navigator.opened.connect(lambda _: view.close_view())
+        # Gone back, or another query: what is explained, or is about to be, no longer lies below.
+        navigator.opened.connect(lambda _: self._leave())
 
     def open(self, photo_id: int, number: int | None = None) -> None:
         """Explain why a photo matches the query shown. `number` is that of the query's photo, by default the
@@ -244,6 +244,10 @@ class Why(QObject):
                 self._view.set_unexplained(side, str(error))
 
         self._running.append(self._tasks.run(work, on_result, failed, pool=pool))
+
+    def _leave(self) -> None:
+        self._stop()
+        self._view.close_view()
 
     def _closed(self) -> None:
         self._stop()

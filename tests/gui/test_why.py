@@ -245,6 +245,18 @@ def test_going_back_closes_it(window: MainWindow, view: WhyView, photos: Path, q
     assert not view.is_open
 
 
+def test_going_back_stops_an_explanation_on_its_way(
+    window: MainWindow, view: WhyView, photos: Path, qtbot: QtBot
+) -> None:
+    find(window, qtbot, photos / "things" / "motorcycle_left.png")
+    settle(window, qtbot)
+    window.why.open(id_of(window, "motorcycle_right.png"))
+    window.navigator.go_back()
+    settle(window, qtbot)
+    qtbot.wait(300)
+    assert not view.is_open
+
+
 def test_closing_the_window_with_an_explanation_on_its_way_does_not_wait(
     window: MainWindow, view: WhyView, photos: Path, qtbot: QtBot
 ) -> None:
