@@ -72,6 +72,7 @@ class Settings:
 
     `parts` are the dimensions of kind and thing as they ship; thing is trained with `thing_dimensions`, then
     whitened and cut to its own: the first directions hold nearly all of it, and kind needs more of them.
+    `balance` is the similarity of any two photos as things that a constant gives them.
 
     `loss` is the triplet hinge, with `margin` between squared distances, `softness` and `memory` as of
     `ThingLoss`; or, to compare, the contrastive loss with `pair_margin` as the distance of what differs.
@@ -81,6 +82,7 @@ class Settings:
     batch: int = 48
     parts: tuple[int, int] = (320, 192)
     thing_dimensions: int = 256
+    balance: float = 0.25
     learning_rate: float = 3e-4
     margin: float = 0.5
     softness: float = 0.1
@@ -272,8 +274,17 @@ class Making:
         rows = np.concatenate([unit(block) for block in paths.values()], axis=1) @ weight.T + bias
         # The norms differ by a twentieth only: their mean stands for each.
         norm = np.linalg.norm(rows, axis=1).mean()
-        turn, shift = whitened(rows, self._settings.parts[1], 0.5)
-        return turn @ weight / norm, turn @ bias / norm + shift
+        turn, shift = whitened(rows, self._settings.parts[1] - 1, 0.5)
+        weight, bias = turn @ weight / norm, turn @ (bias / norm) + shift
+        return self._balanced(weight, bias, rows @ turn.T / norm + shift)
+
+    def _balanced(self, weight: Floats, bias: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        """The same embedding with one more dimension, a constant: it ranks the same, its similarities lie
+        closer together. Without it, thing outweighs kind in the middle of the dial.
+        """
+        share = self._settings.balance
+        constant = np.sqrt(share / (1 - share)) * np.linalg.norm(rows, axis=1).mean()
+        return np.pad(weight, ((0, 1), (0, 0))), np.append(bias, np.float32(constant)).astype(np.float32)
 
     def _thing_paths(self, part: ThingPart) -> dict[str, Floats]:
         """Features of the training photos on the paths of the thing part, each float32 [N, ...]."""
