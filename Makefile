@@ -5,7 +5,8 @@ PHOTOS ?=
 PYTHON := .venv/bin/python
 # What the bundled model is trained on; with other PHOTOS, say what they are.
 TRAINING_PHOTOS := ../shared/photos
-TRAINING_SETS ?= Caltech-101, at most 80 photos a class (CC BY 4.0); clothing-dataset-small (CC0)
+TRAINING_SETS := $(if $(PHOTOS),not said,Caltech-101, at most 80 photos a class (CC BY 4.0); clothing-dataset-small (CC0))
+FOLDER ?= resources/models/deepranking-v2
 SET_UP_BY := pyproject.toml constraints.txt tools/setup.sh
 
 .PHONY: run setup setup-tests lint test test-slow bench model bundle clean
@@ -46,9 +47,10 @@ bench: .venv/.ready
 
 # Hours on two cores, minutes on a GPU; interrupted, the same command goes on. PHOTOS has a folder a category.
 model: .venv/.ready-tests
-	$(PYTHON) -m photosim.training.make "$(or $(PHOTOS),$(TRAINING_PHOTOS))" --sets "$(TRAINING_SETS)"
+	$(PYTHON) -m photosim.training.make "$(or $(PHOTOS),$(TRAINING_PHOTOS))" --sets "$(TRAINING_SETS)" \
+		--folder "$(FOLDER)"
 	$(PYTHON) -m photosim.training.compare "$(or $(PHOTOS),$(TRAINING_PHOTOS))" \
-		--card resources/models/deepranking-v2
+		--models deepranking-v1 "$(FOLDER)" --card "$(FOLDER)"
 
 bundle: .venv/.ready-tests
 	@packaging/build.sh

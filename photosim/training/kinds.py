@@ -8,7 +8,7 @@ them, and triplets move the embedding a little way from principal components of 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import numpy as np
 import numpy.typing as npt
@@ -59,10 +59,12 @@ def drawn_triplets(sampler: TripletSampler[int], count: int, rng: np.random.Gene
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def kind_batches(triplets: Triplets, size: int, seed: int) -> Callable[[int], Iterator[Triplets]]:
+def kind_batches(
+    triplets: Triplets, size: int, seed: int
+) -> Callable[[int], Generator[Triplets, None, None]]:
     """Batches of triplets [size, 3] from a step on, the same for the same seed."""
 
-    def batches(step: int) -> Iterator[Triplets]:
+    def batches(step: int) -> Generator[Triplets, None, None]:
         for number in itertools.count(step):
             yield triplets[np.random.default_rng([seed, number]).integers(len(triplets), size=size)]
 

@@ -9,6 +9,8 @@ what is done: a run that was interrupted is gone on with by the same command.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import signal
 import sys
 import threading
@@ -55,6 +57,7 @@ from photosim.training.trainer import Cancelled, Progress, Trainer, TrainerSetti
 Floats = npt.NDArray[np.float32]
 Parts = tuple[tuple[Floats, Floats], tuple[Floats, Floats]]
 
+TRAINING = "training.json"
 VERSION = "deepranking-v2"
 TRUNK = "dual-lite0-256-1"
 START = "deepranking-v1"
@@ -115,13 +118,14 @@ class Making:
 
     def __init__(
         self,
-        photos: PhotoSet,
+        training: PhotoSet,
+        validation: PhotoSet,
         work: Path,
         settings: Settings,
         say: Callable[[str], None],
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Raises PhotosimError where the photos do not make a training set and a validation set."""
+        """Raises PhotosimError where `work` holds another training, or a set of photos is empty."""
         keep_freed_memory()
         one_thread_each()
         self._threads = available_cores()
@@ -132,13 +136,31 @@ class Making:
         self._say = say
         self._cancelled = cancelled
         work.mkdir(parents=True, exist_ok=True)
-        training, validation = split_classes(photos.categories)
-        self.training, self.validation = photos.of(set(training)), photos.of(set(validation))
+        self.training, self.validation = training, validation
+        self._keep_to_one_training()
         self.start: ModelCard = load_card(bundled_models() / START, bundled=True)
         network = network_of(self.start, FEATURE_SIZES, settings.seed)
         self.network: DeepRanking = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(False)
         self._early: Early = early_runner(self.network.early, SHAPE.size, self._device, self._threads)
+
+    def _keep_to_one_training(self) -> None:
+        """Settings and photos of the training are kept; one with others must not go on with its state."""
+        if not len(self.training) or not len(self.validation):
+            raise PhotosimError("too few photos that can be read: every category needs several")
+        digest = hashlib.sha256()
+        for photos in (self.training, self.validation):
+            for path, category in zip(photos.paths, photos.categories, strict=True):
+                digest.update(f"{category}/{path.name} {path.stat().st_size}\n".encode())
+        mine = {"settings": description_of(self._settings), "photos": digest.hexdigest()}
+        path = self._work / TRAINING
+        if not path.exists():
+            text = json.dumps(mine, indent=2)
+            write_atomically(path, lambda temporary: temporary.write_text(text))
+        elif json.loads(path.read_text()) != mine:
+            raise PhotosimError(
+                f"{self._work} holds a training of other photos or settings: name another --work folder"
+            )
 
     def kind_features(self, photos: PhotoSet, name: str, parts: bool = False) -> Floats:
         """The pretrained trunk's pooled features of photos, or of a random part of each, float32 [N, 1280];
@@ -183,7 +205,6 @@ class Making:
                 learning_rate=settings.learning_rate,
                 validate_every=settings.validate_every,
                 patience=8,
-                seed=settings.seed,
             ),
             self._work / "things",
             rates=RATES,
@@ -230,7 +251,7 @@ class Making:
             kind_batches(triplets, 256, settings.seed),
             kind_loss(features),
             validate,
-            TrainerSettings(settings.kind_steps, 1e-3, warm_up=20, validate_every=100, seed=settings.seed),
+            TrainerSettings(settings.kind_steps, 1e-3, warm_up=20, validate_every=100),
             self._work / "kinds",
             progress=self._progress("kinds"),
             cancelled=self._cancelled,
@@ -313,6 +334,8 @@ class Making:
 
     def _counter(self, what: str) -> Callable[[int, int], None]:
         def show(done: int, total: int) -> None:
+            if self._cancelled():
+                raise Cancelled("training was cancelled")
             if done % 800 == 0 or done == total:
                 self._say(f"{what}: {done} of {total} read")
 
@@ -330,10 +353,12 @@ def make(
 ) -> None:
     """Train and write the model. Raises PhotosimError with a line that says what to do."""
     check_folder(folder)
-    photos, failures = readable(find_photos(root))
-    for path, reason in failures:
+    photos = find_photos(root)
+    # Divided before anything is read: a damaged file must not decide which categories are kept back.
+    training, validation = (readable(photos.of(set(names))) for names in split_classes(photos.categories))
+    for path, reason in (*training[1], *validation[1]):
         say(f"{path}: {reason}: left out")
-    making = Making(photos, work, settings, say, cancelled)
+    making = Making(training[0], validation[0], work, settings, say, cancelled)
     kinds = KindFeatures(
         making.kind_features(making.training, "training"),
         making.kind_features(making.training, "parts-of-training", parts=True),
@@ -353,6 +378,10 @@ def make(
     say(f"written: {folder}")
 
 
+def description_of(settings: Settings) -> dict[str, object]:
+    return vars(settings) | {"parts": list(settings.parts)}
+
+
 def description(making: Making, settings: Settings, sets: str) -> dict[str, object]:
     """What the card says of the training."""
     return {
@@ -361,7 +390,7 @@ def description(making: Making, settings: Settings, sets: str) -> dict[str, obje
         "categories": len(set(making.training.categories)),
         "validation photos": len(making.validation),
         "validation categories": sorted(set(making.validation.categories)),
-        "settings": vars(settings) | {"parts": list(settings.parts)},
+        "settings": description_of(settings),
         "method": (
             "thing: late blocks, shallow paths and embedding by the triplet hinge loss over random views; "
             "kind: late blocks as ImageNet taught them, embedding by triplets of importance-sampled photos"

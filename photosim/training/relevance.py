@@ -26,12 +26,19 @@ def kind_relevance(features: Floats) -> Callable[[int, int], float]:
 
 
 def total_relevance(features: Floats, categories: tuple[str, ...]) -> Floats:
-    """r_i, the sum of r_ij over the other photos of i's category, for each row of `features` [N, F]."""
+    """r_i, the sum of r_ij over the other photos of i's category, for each row of `features` [N, F].
+
+    Features of rectified maps are not negative, nor are their cosines: the sum of a row's inner products is
+    then its product with the sum of all rows, and memory does not grow with the square of a category.
+    """
     rows = unit(features)
     names, numbers = np.unique(categories, return_inverse=True)
     totals = np.zeros(len(rows), np.float32)
     for category in range(len(names)):
         members = np.flatnonzero(numbers == category)
-        relevances = np.maximum(rows[members] @ rows[members].T, 0)
-        totals[members] = relevances.sum(axis=1) - relevances.diagonal()
+        own = rows[members]
+        if own.min() >= 0:
+            totals[members] = own @ own.sum(axis=0) - np.einsum("ij,ij->i", own, own)
+        else:
+            totals[members] = [np.maximum(own @ row, 0).sum() - max(0.0, float(row @ row)) for row in own]
     return totals

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from photosim.errors import PhotosimError
 from photosim.model.network import SHALLOW_FEATURES, TRUNK_FEATURES, DeepRanking, scaled
 from photosim.training.early import Early, Pixels
 from photosim.training.losses import contrastive, expected_triplet_hinge, squared_distances
@@ -86,7 +87,7 @@ class ThingBatches:
         self._seed = seed
         self._threads = threads
 
-    def __call__(self, step: int) -> Iterator[ThingBatch]:
+    def __call__(self, step: int) -> Generator[ThingBatch, None, None]:
         """The batches from `step` on, the same for the same seed whatever was made before."""
         with ThreadPoolExecutor(self._threads) as pool:
             waiting: deque[Future[ThingBatch]] = deque()
@@ -122,12 +123,15 @@ class ThingBatches:
                 numbers[triplet.negative] = None
             if len(numbers) >= self._batch:
                 break
+        if len(numbers) < 2:
+            raise PhotosimError("too few photos to train on: every category needs several, some alike")
         return list(numbers)[: self._batch]
 
 
 class ThingLoss:
     """Triplets within a batch, and with a memory of earlier batches' mild views as further negatives
-    (Wang et al. 2020, "Cross-Batch Memory for Embedding Learning").
+    (Wang et al. 2020, "Cross-Batch Memory for Embedding Learning"). The memory is no part of a checkpoint: a
+    training that is gone on with fills it anew, which takes `memory / batch` steps.
     """
 
     def __init__(self, early: Early, margin: float, softness: float, memory: int) -> None:

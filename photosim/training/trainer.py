@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -29,7 +30,9 @@ BatchT = TypeVar("BatchT")
 class TrainerSettings:
     """`learning_rate` rises over `warm_up` steps and falls to nothing along a cosine by the last of `steps`.
 
-    `weight_decay` is the paper's lambda, the weight of the squared norm of all parameters. Every
+    `weight_decay` shrinks all parameters by that share of the learning rate at each step (Loshchilov and
+    Hutter 2019, "Decoupled Weight Decay Regularization"); the paper's lambda, with 0.001, is a penalty in the
+    loss, which Adam would rescale. Every
     `validate_every` steps the module is measured and a checkpoint written; after `patience` measurements
     without a better one training stops.
     """
@@ -40,7 +43,6 @@ class TrainerSettings:
     warm_up: int = 100
     validate_every: int = 250
     patience: int = 6
-    seed: int = 0
     gradient_norm: float = 5.0
 
 
@@ -72,7 +74,7 @@ class Trainer(Generic[BatchT]):
     def __init__(
         self,
         module: nn.Module,
-        batches: Callable[[int], Iterator[BatchT]],
+        batches: Callable[[int], Generator[BatchT, None, None]],
         loss: Callable[[nn.Module, BatchT], Tensor],
         validate: Callable[[nn.Module], float],
         settings: TrainerSettings,
@@ -114,7 +116,15 @@ class Trainer(Generic[BatchT]):
         validation = self.best
         if self.step == 0 and self.best is None:
             validation = self._measure(0.0, 0.0)
-        batches = self._batches(self.step)
+        with closing(self._batches(self.step)) as batches:
+            self._train(batches, validation, started)
+        self._module.load_state_dict(_read(self._folder / BEST))
+        return self.best
+
+    def _train(
+        self, batches: Generator[BatchT, None, None], validation: float | None, started: float
+    ) -> None:
+        """Steps until the last one, the early stop or a cancel."""
         total, count = 0.0, 0
         # Also false at once for a run that is resumed after its early stop.
         while self.step < self._settings.steps and self._waited() < self._settings.patience:
@@ -129,8 +139,6 @@ class Trainer(Generic[BatchT]):
                 validation = self._measure(total / count, seconds)
                 total, count = 0.0, 0
             self._progress(Progress(self.step, self._settings.steps, loss, validation, seconds))
-        self._module.load_state_dict(_read(self._folder / BEST))
-        return self.best
 
     def _take_step(self, batch: BatchT) -> float:
         scale = self._schedule()

@@ -3,7 +3,7 @@
 A view is made from a photo of some 320 px and is uint8 RGB [size, size, 3]. What is kept of a photo is
 trimmed and squashed as the geometry "trim" does (`changes.trim_box`). All chance comes from the generator
 that is given: the same generator gives the same view. OpenCV's own threads do not pay for pictures this
-small: a trainer that makes views in several processes or threads calls `cv2.setNumThreads(1)`.
+small: a trainer that makes views in several threads calls `changes.one_thread_each`.
 """
 
 from __future__ import annotations

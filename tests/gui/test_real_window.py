@@ -141,7 +141,9 @@ def test_a_picture_dragged_from_a_browser(
     window.add_folders([photos])
     qtbot.waitUntil(lambda: window.feed.snapshot.counts.photos == PHOTOS, timeout=WAIT)
     settle(window, qtbot)
-    start = drag_from("--picture", photos / "things" / "coins.png", "--address", "http://example.org/coins.png")
+    start = drag_from(
+        "--picture", photos / "things" / "coins.png", "--address", "http://example.org/coins.png"
+    )
     with qtbot.waitSignal(window.results_shown, timeout=WAIT):
         drag(xdotool, start, window.grid.viewport().mapToGlobal(QPoint(200, 200)))
     assert names(window)[0] == "coins.png"

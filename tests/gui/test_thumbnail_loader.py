@@ -48,7 +48,8 @@ def is_color(pixmap: QPixmap, name: str) -> bool:
     got = pixmap.toImage().pixelColor(pixmap.width() // 2, pixmap.height() // 2)
     wanted = QColor(name)
     return all(
-        abs(a - b) < 8 for a, b in zip(got.getRgb()[:3], wanted.getRgb()[:3], strict=True)  # type: ignore[index]
+        abs(a - b) < 8
+        for a, b in zip(got.getRgb()[:3], wanted.getRgb()[:3], strict=True)  # type: ignore[index]
     )
 
 
@@ -221,9 +222,7 @@ def test_a_store_that_fails_is_told_in_one_line_and_loading_goes_on(start: Start
         loader.request([2], LOOK)
 
 
-def test_a_bug_in_the_store_surfaces(
-    start: Start, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_in_the_store_surfaces(start: Start, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     raised: list[type[BaseException]] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, *_: raised.append(kind))
 

@@ -99,9 +99,7 @@ def test_enter_on_selected_photos_makes_one_query_of_them(window: MainWindow, qt
     assert len(window.bar.strip.items) == 2
 
 
-def test_a_double_click_queries_and_back_returns_to_where_one_was(
-    window: MainWindow, qtbot: QtBot
-) -> None:
+def test_a_double_click_queries_and_back_returns_to_where_one_was(window: MainWindow, qtbot: QtBot) -> None:
     window.resize(700, 420)
     window.menus.actions["larger"].trigger()
     bar = window.grid.verticalScrollBar()
