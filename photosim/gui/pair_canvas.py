@@ -27,6 +27,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from photosim.gui.pair_frame import SEEN_AT_LEAST, returned, seen_share
 from photosim.gui.style import theme
 from photosim.search.explanation import area_around
 
@@ -55,11 +56,25 @@ _BESIDE = 12
 @dataclass(frozen=True)
 class Points:
     """The same places in both photos, float32 [N, 2] each, and where the query's corners lie in the result,
-    [4, 2], clockwise."""
+    [4, 2], clockwise: those of its `region`, where the query is one."""
 
     query: Floats
     result: Floats
     outline: Floats
+    region: Region = WHOLE
+
+    def frame(self) -> tuple[int, Floats] | None:
+        """The frame that tells how the photos lie to each other: (RESULT, where the query lies in it), or
+        (QUERY, where the result lies in it) where the query shows more, as [4, 2] fractions of that photo.
+        None where neither could be seen."""
+        back = returned(self.outline)
+        in_result, in_query = seen_share(self.outline), seen_share(back)
+        if max(in_result, in_query) < SEEN_AT_LEAST:
+            return None
+        if back is None or in_result >= in_query:
+            return RESULT, self.outline
+        x, y, width, height = self.region
+        return QUERY, (back * (width, height) + (x, y)).astype(np.float32)
 
 
 @dataclass
@@ -399,21 +414,9 @@ class PairCanvas(QWidget):
                 (self.photo_rect(RESULT), points.result),
             )
         ]
-        rect = self.photo_rect(RESULT)
-        corners = QPolygonF(
-            [
-                QPointF(rect.x() + x * rect.width(), rect.y() + y * rect.height())
-                for x, y in points.outline.tolist()
-            ]
-        )
-        painter.save()
-        painter.setClipRect(rect)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(Qt.GlobalColor.white, 4))
-        painter.drawPolygon(corners)
-        painter.setPen(QPen(theme().color("accent"), 2))
-        painter.drawPolygon(corners)
-        painter.restore()
+        frame = points.frame()
+        if frame is not None:
+            self._paint_frame(painter, *frame)
         accent = theme().color("accent")
         painter.setPen(QPen(theme().color("accent", 0.6), 1))
         every = -(-len(places[QUERY]) // LINES_AT_MOST)
@@ -423,6 +426,20 @@ class PairCanvas(QWidget):
         painter.setBrush(accent)
         for point in (*places[QUERY], *places[RESULT]):
             painter.drawEllipse(point, DOT, DOT)
+
+    def _paint_frame(self, painter: QPainter, side: int, frame: Floats) -> None:
+        rect = self.photo_rect(side)
+        corners = QPolygonF(
+            [QPointF(rect.x() + x * rect.width(), rect.y() + y * rect.height()) for x, y in frame.tolist()]
+        )
+        painter.save()
+        painter.setClipRect(rect)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(Qt.GlobalColor.white, 4))
+        painter.drawPolygon(corners)
+        painter.setPen(QPen(theme().color("accent"), 2))
+        painter.drawPolygon(corners)
+        painter.restore()
 
 
 def heat_image(warmth: Floats, seen: Region, veil: QColor, accent: QColor) -> QImage:

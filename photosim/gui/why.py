@@ -340,7 +340,7 @@ def found_points(library: Library, pair: Pair) -> Points | None:
     region = pair.query.region
     if region is not None:  # they lie in the region that was compared
         points = points * np.array(region[2:], np.float32) + np.array(region[:2], np.float32)
-    return Points(points, found.match.result_points, found.match.outline)
+    return Points(points, found.match.result_points, found.match.outline, region or _WHOLE)
 
 
 def _fits(item: QueryItem, searcher: Searcher) -> bool:

@@ -331,10 +331,21 @@ class WhyView(QWidget):
     def _points_text(self) -> str:
         if self._points is None:
             return self._points_note or self.tr("Looking for points that both photos show…")
-        count = len(self._points.query)
-        return self.tr(
-            "{count} points of the query were found again in the result; the frame shows where it lies there"
-        ).format(count=self.locale().toString(count))
+        count = self.locale().toString(len(self._points.query))
+        frame = self._points.frame()
+        if frame is None:
+            text = self.tr("{count} points of the query were found again in the result")
+        elif frame[0] == RESULT:
+            text = self.tr(
+                "{count} points of the query were found again in the result; "
+                "the frame shows where it lies there"
+            )
+        else:
+            text = self.tr(
+                "{count} points of the query were found again in the result; "
+                "the frame shows which part of the query it is"
+            )
+        return text.format(count=count)
 
     def _sum_text(self) -> str:
         split = self._split(RESULT) or self._split(QUERY)

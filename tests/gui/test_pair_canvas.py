@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from photosim.gui.pair_canvas import MAP_SIDE, QUERY, RESULT, PairCanvas, Points, heat_image
+from photosim.gui.pair_frame import returned
 from photosim.gui.style import apply_style, theme
 
 CORNER = np.zeros((8, 8), np.float32)
@@ -165,6 +166,53 @@ def test_matching_points_are_drawn_with_lines_and_the_outline_of_the_query(canva
         canvas.grab().toImage().pixelColor((at(canvas, QUERY, 0.5, 0.75) + at(canvas, RESULT, 0.5, 0.75)) / 2)
     )
     assert between != canvas.grab().toImage().pixelColor(500, 395)
+
+
+UNIT = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+SPOTS = np.full((4, 2), 0.5, np.float32)
+
+
+def test_of_a_query_that_shows_more_the_result_is_framed_within_it(canvas: PairCanvas) -> None:
+    """A photo of a wall with a print on it, and the print: the query's edges lie outside the result."""
+    around = np.array([[-1, -1], [3, -1], [3, 3], [-1, 3]], np.float32)
+    points = Points(SPOTS, SPOTS, around)
+    frame = points.frame()
+    assert frame is not None and frame[0] == QUERY
+    np.testing.assert_allclose(frame[1], UNIT * 0.25 + 0.25, atol=1e-5)
+    plain = color(canvas, QUERY, 0.25, 0.35)
+    canvas.set_points(points)
+    canvas.show_points(True)
+    assert color(canvas, QUERY, 0.25, 0.35) != plain
+    part = Points(SPOTS, SPOTS, around, (0.5, 0.0, 0.5, 1.0)).frame()
+    assert part is not None
+    np.testing.assert_allclose(part[1][0], (0.625, 0.25), atol=1e-5)
+
+
+def test_a_frame_seen_askew_is_turned_back_by_its_perspective() -> None:
+    askew = np.array([[-1.0, -0.8], [2.4, -1.6], [2.0, 2.9], [-0.7, 1.9]], np.float32)
+    frame = Points(SPOTS, SPOTS, askew).frame()
+    assert frame is not None and frame[0] == QUERY
+    again = Points(SPOTS, SPOTS, frame[1]).frame()  # from the other side: the result as the query
+    assert again is not None and again[0] == RESULT
+    back = returned(frame[1])
+    assert back is not None
+    np.testing.assert_allclose(back, askew, atol=1e-3)
+
+
+def test_the_frame_is_in_the_result_where_the_query_is_the_lesser_or_the_same() -> None:
+    for outline in (UNIT, UNIT * 0.5 + 0.2, UNIT + 0.4):
+        frame = Points(SPOTS, SPOTS, outline.astype(np.float32)).frame()
+        assert frame is not None and frame[0] == RESULT
+
+
+def test_what_is_no_frame_is_not_drawn_as_one(canvas: PairCanvas) -> None:
+    crossed = np.array([[0, 0], [1, 1], [1, 0], [0, 1]], np.float32)
+    for outline in (crossed, UNIT * 0, UNIT * 0.01 + 0.5, UNIT + 5, UNIT * np.nan):
+        points = Points(SPOTS, SPOTS, outline.astype(np.float32))
+        assert points.frame() is None
+        canvas.set_points(points)
+        canvas.show_points(True)
+        canvas.grab()
 
 
 def test_another_photo_comes_with_nothing_on_it(canvas: PairCanvas) -> None:

@@ -188,6 +188,20 @@ def test_points_are_asked_for_once_and_when_they_are_wanted(view: WhyView, told:
     assert "No points of the query were found again in the result." in words(view)
 
 
+def test_the_words_tell_of_the_frame_that_is_drawn_and_of_no_other(view: WhyView) -> None:
+    open_pair(view)
+    button(view, "Matching points").click()
+    spots = np.full((12, 2), 0.5, np.float32)
+    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    view.set_points(Points(spots, spots, unit))
+    assert "the frame shows where it lies there" in words(view)
+    view.set_points(Points(spots, spots, unit * 4 - 1))
+    assert "the frame shows which part of the query it is" in words(view)
+    view.set_points(Points(spots, spots, unit + 9))
+    assert "12 points of the query were found again in the result" in words(view)
+    assert "frame" not in words(view)
+
+
 def test_escape_closes_wherever_the_keyboard_is_and_gives_it_back(
     view: WhyView, window: QWidget, told: Told
 ) -> None:
