@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
@@ -24,8 +26,6 @@ from photosim.search.explanation import Explanation, Split, heat
 MARGIN = 22
 BOTH, KIND, THING = 0, 1, 2
 """Which similarity is explained: that of the ranking, or of one part alone."""
-LEAST_TERM = 0.005
-"""Smaller terms of the sum are 0.00 on the screen, and are left out."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,17 @@ class Shown:
     size: QSize
     region: Region | None = None
     choosable: bool = True
+
+
+def rounded_terms(total: float, terms: Sequence[float]) -> list[float]:
+    """The terms of a sum in hundredths, so that they add up to the rounded total: by largest remainder."""
+    exact = [100 * term for term in terms]
+    rounded = [math.floor(value) for value in exact]
+    missing = round(100 * total) - sum(rounded)
+    by_remainder = sorted(range(len(exact)), key=lambda at: rounded[at] - exact[at])
+    for at in by_remainder[: max(missing, 0)]:
+        rounded[at] += 1
+    return [value / 100 for value in rounded]
 
 
 @dataclass
@@ -361,14 +372,15 @@ class WhyView(QWidget):
         split = self._split(side)
         if split is None:
             return ""
+        places, whole, bias = rounded_terms(split.similarity, (split.from_places, split.whole, split.bias))
         text = self.tr("{total} = {figure} from its places").format(
-            total=self._number(split.similarity), figure=self._number(split.from_places)
+            total=self._number(split.similarity), figure=self._number(places)
         )
         for value, words in (
-            (split.whole, self.tr("{sign} {figure} from its colours and layout")),
-            (split.bias, self.tr("{sign} {figure} as for every photo")),
+            (whole, self.tr("{sign} {figure} from its colours and layout")),
+            (bias, self.tr("{sign} {figure} from no place in particular")),
         ):
-            if abs(value) >= LEAST_TERM:
+            if value:
                 sign = "+" if value > 0 else "\N{MINUS SIGN}"
                 text += " " + words.format(sign=sign, figure=self._number(abs(value)))
         return text

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from photosim.gui.pair_canvas import QUERY, RESULT, WHOLE, Points
-from photosim.gui.why_view import Shown, WhyView
+from photosim.gui.why_view import Shown, WhyView, rounded_terms
 from photosim.search.explanation import Explanation, Split
 
 HOT = np.full((4, 4), 0.01, np.float32)
@@ -101,11 +101,21 @@ def test_the_similarity_is_told_as_a_sum_in_the_terms_of_each_photo(view: WhyVie
     open_pair(view)
     view.set_explanation(RESULT, EXPLAINED, WHOLE)
     text = words(view)
-    assert "0.50 = 0.40 from its places + 0.15 from its colours and layout − 0.05 as for every photo" in text
+    told = "0.50 = 0.40 from its places + 0.15 from its colours and layout − 0.05 from no place in particular"
+    assert told in text
     assert text.count("Looking at the photo…") == 1
     view.set_explanation(QUERY, Explanation(Split(HOT, 0.1, 0.0), (None, None)), WHOLE)
     assert "0.50 = 0.40 from its places + 0.10 from its colours and layout\n" in words(view) + "\n"
     assert "Looking" not in words(view)
+
+
+def test_the_terms_on_the_screen_add_up_to_the_total_on_the_screen() -> None:
+    assert rounded_terms(0.158, (0.133, 0.025, 0.0)) == [0.13, 0.03, 0.0]
+    figures = np.random.default_rng(5).uniform(-0.6, 0.6, (500, 3))
+    for terms in figures.tolist():
+        rounded = rounded_terms(sum(terms), terms)
+        assert round(100 * sum(rounded)) == round(100 * sum(terms))
+        assert max(abs(after - before) for after, before in zip(rounded, terms, strict=True)) < 0.0101
 
 
 def test_the_focus_is_told_and_each_part_can_be_looked_at_by_itself(view: WhyView) -> None:
@@ -116,7 +126,7 @@ def test_the_focus_is_told_and_each_part_can_be_looked_at_by_itself(view: WhyVie
     as_ranked = view.canvas.heat(RESULT)
     button(view, "Kind").click()
     assert "Similarity in kind 0.90" in words(view)
-    assert "0.90 = 0.80 from its places + 0.10 as for every photo" in words(view)
+    assert "0.90 = 0.80 from its places + 0.10 from no place in particular" in words(view)
     assert not np.array_equal(as_ranked, view.canvas.heat(RESULT))
     button(view, "Thing").click()
     assert "Similarity as a thing 0.30" in words(view)
