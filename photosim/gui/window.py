@@ -429,7 +429,9 @@ class MainWindow(QMainWindow):
             self.viewing.open_full_view(photo_id)
 
     def _explain(self) -> None:
-        for photo_id in self._selected()[:1]:
+        # Nothing selected: the best result is meant. Without any the view says what to do first.
+        chosen = self._selected() or self.grid.shown_ids()[:1].tolist()
+        for photo_id in chosen[:1]:
             self.why.open(photo_id)
 
     def _toggle_inspector(self) -> None:
