@@ -33,3 +33,7 @@ class QueryError(PhotosimError):
 
 class WorkerError(PhotosimError):
     """A worker process died or hung while it handled a request; it has been restarted."""
+
+
+class TeachingError(PhotosimError):
+    """Answers that cannot be used, or a tuning that came to nothing."""

@@ -26,6 +26,7 @@ PARTS: dict[str, set[str]] = {
     "library": {"catalog", "engine", "imaging", "model", "search", "settings"},
     "scan": {"catalog", "engine", "imaging", "library"},
     "training": {"catalog", "engine", "imaging", "index", "library", "model", "scan"},
+    "teaching": {"catalog", "engine", "imaging", "index", "library", "model", "search", "training"},
     "export": {"catalog", "library", "model"},
     "doctor": {"catalog", "imaging", "index", "library", "model"},
 }
@@ -38,6 +39,8 @@ PROGRAMS = {"__main__", "app", "cli", "headless", "smoke"}
 OF_TORCH = {
     "photosim.model.network",
     "photosim.model.torch_runtime",
+    "photosim.teaching.trunk",
+    "photosim.teaching.tuning",
     "photosim.training.bundle",
     "photosim.training.early",
     "photosim.training.graph",
