@@ -27,8 +27,10 @@ class Lesson:
 
 @dataclass(frozen=True)
 class TuningProgress:
-    """After some steps: the loss, and of answers left out of training (by cross-validation, never the kept-back
-    ones) the share that is ranked right. `phase` is "choosing" (how strongly, how long) or "training".
+    """After some steps: the loss, and the share of answers left out of training that is ranked right.
+
+    They are left out by cross-validation, and never the kept-back ones. `phase` is "choosing" (how strongly,
+    how long) or "training".
     """
 
     phase: str
