@@ -1,5 +1,6 @@
 """What is kept of a library: the SQLite catalog, and the thumbnails beside it."""
 
+from photosim.catalog.answers import SOURCES, Answer, AnswerCounts, Answers
 from photosim.catalog.catalog import Catalog, printable
 from photosim.catalog.records import (
     ActiveModel,
@@ -21,7 +22,11 @@ from photosim.catalog.records import (
 from photosim.catalog.thumbnails import ThumbnailStore
 
 __all__ = [
+    "SOURCES",
     "ActiveModel",
+    "Answer",
+    "AnswerCounts",
+    "Answers",
     "Catalog",
     "Counts",
     "Failure",

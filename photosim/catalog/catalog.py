@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from photosim.catalog.answers import Answers
 from photosim.catalog.database import Database
 from photosim.catalog.records import (
     ActiveModel,
@@ -49,6 +50,8 @@ _PROVISIONAL = (
 class Catalog:
     """The SQLite catalog of one library. Every method may be called from any thread.
 
+    `answers` are what its user has taught.
+
     Raises LibraryError where the file cannot be opened, read or written, or is newer than this program.
     """
 
@@ -59,6 +62,7 @@ class Catalog:
             self._database = Database(path, self._prepare)
         except sqlite3.DatabaseError as error:
             raise LibraryError(f"{path} is damaged or no photosim catalog: {error}") from error
+        self.answers = Answers(self._database)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         migrate(connection, str(self.path))

@@ -47,15 +47,19 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is kept, or nothing."""
+        with self.reading() as connection, _transaction(connection):
+            yield connection
+
+    @contextmanager
+    def writing_through(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, on the disk when it ends: what a user did by hand survives a power cut too."""
         with self.reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("PRAGMA synchronous = FULL")
             try:
-                yield connection
-            except BaseException:
-                if connection.in_transaction:  # a full disk makes SQLite roll back by itself
-                    connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+                with _transaction(connection):
+                    yield connection
+            finally:
+                connection.execute("PRAGMA synchronous = NORMAL")
 
     def version(self) -> int:
         """A number that changes with every transaction of anybody's, in this program or another."""
@@ -118,6 +122,18 @@ class Database:
             if advice is None:
                 raise
             raise LibraryError(f"{self.path}: {error}: {advice}") from error
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # a full disk makes SQLite roll back by itself
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def is_damage(error: BaseException) -> bool:

@@ -82,6 +82,31 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX features_of_trunk ON features (trunk, seq, photo_id);
         """,
     ),
+    (
+        "answers, the model that was wished for",
+        """
+        -- The model that a user chose while the library has yet to be read for it; NULL where none waits.
+        ALTER TABLE library ADD COLUMN wish TEXT;
+
+        -- By content, not by photo: an answer outlives the folder it was given in.
+        CREATE TABLE answers (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            anchor BLOB NOT NULL,
+            positive BLOB NOT NULL,
+            negative BLOB NOT NULL,
+            neither INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            answered_at TEXT NOT NULL,
+            UNIQUE (anchor, positive, negative, neither)
+        );
+
+        -- Beside the answers: an anchor keeps its side when its answers are taken back and given again.
+        CREATE TABLE answer_sides (
+            anchor BLOB PRIMARY KEY,
+            kept_back INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """,
+    ),
 )
 
 
