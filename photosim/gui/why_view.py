@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from photosim.gui.overlay import Overlay
 from photosim.gui.pair_canvas import QUERY, RESULT, WHOLE, PairCanvas, Points, Region
 from photosim.gui.style import set_role
 from photosim.gui.widgets import ElidedLabel
@@ -58,13 +59,12 @@ class _Side:
     waiting: bool = True
 
 
-class WhyView(QWidget):
-    """Lies over its parent and is as large. `show_pair` opens it; then come pictures, explanations, points.
+class WhyView(Overlay):
+    """`show_pair` opens it; then come pictures, explanations, points.
 
     Escape closes. The keys are named in the tips of what they press.
     """
 
-    closed = Signal()
     region_chosen = Signal(int, tuple)
     """QUERY or RESULT, and (x, y, w, h) of it: to be the query."""
     points_wanted = Signal()
@@ -76,8 +76,6 @@ class WhyView(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._over = parent
-        self._focus_before: QWidget | None = None
         self._sides = (_Side(), _Side())
         self._similarity = 0.0
         self._weights = (1.0, 0.0)
@@ -86,18 +84,10 @@ class WhyView(QWidget):
         self._points_asked = False
         self._points_note = ""
         self._pointed = (-1, -1, -1)
-        self.setAutoFillBackground(True)
         self.setAccessibleName(self.tr("Why it matches"))
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._make()
-        self.hide()
-        parent.installEventFilter(self)
 
     # What the window tells
-
-    @property
-    def is_open(self) -> bool:
-        return not self.isHidden()
 
     def show_pair(
         self,
@@ -128,12 +118,7 @@ class WhyView(QWidget):
             button.setVisible(both)
         if not both:
             self._parts.button(BOTH).setChecked(True)
-        if not self.is_open:
-            self._focus_before = self.window().focusWidget()
-            self.setGeometry(self._over.rect())
-            self.raise_()
-            self.show()
-            self.canvas.setFocus()
+        self.open_over(self.canvas)
         self._say()
         if self.canvas.shows_points:
             self._ask_for_points()
@@ -173,16 +158,6 @@ class WhyView(QWidget):
     def wanted_side(self) -> int:
         """The long side, in pixels of the screen, beyond which a sharper picture would not be seen."""
         return round(max(self.canvas.width() / 2, self.canvas.height()) * self.devicePixelRatioF())
-
-    def close_view(self) -> None:
-        """Give the window back, and the keyboard to whoever had it."""
-        if not self.is_open:
-            return
-        before, self._focus_before = self._focus_before, None
-        self.hide()
-        if before is not None:
-            before.setFocus()
-        self.closed.emit()
 
     # Its widgets
 
@@ -425,11 +400,6 @@ class WhyView(QWidget):
 
     # Events
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._over and event.type() == QEvent.Type.Resize and self.is_open:
-            self.setGeometry(self._over.rect())
-        return super().eventFilter(watched, event)
-
     def event(self, event: QEvent) -> bool:
         # Before the window's own shortcuts, whichever of the widgets in here has the focus.
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and _is_ours(event):
@@ -444,26 +414,6 @@ class WhyView(QWidget):
             self.close_view()
         else:
             self.step.emit(_STEPS[Qt.Key(event.key())])
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        event.accept()  # not for the photos below
-
-    def focusNextPrevChild(self, next_: bool) -> bool:
-        """Tab stays in here: what lies below cannot be seen."""
-        places = [
-            widget
-            for widget in self.findChildren(QWidget)
-            if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-        ]
-        if not places:  # it is being hidden, and Qt looks for who has the focus next
-            return super().focusNextPrevChild(next_)
-        now = self.focusWidget()
-        at = places.index(now) if now in places else -1
-        step = 1 if next_ else -1
-        places[(at + step) % len(places)].setFocus(
-            Qt.FocusReason.TabFocusReason if next_ else Qt.FocusReason.BacktabFocusReason
-        )
-        return True
 
 
 _STEPS = {Qt.Key.Key_PageDown: 1, Qt.Key.Key_PageUp: -1}

@@ -1,0 +1,71 @@
+"""A view that lies over the whole window and keeps the keyboard for itself until it is closed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QWidget
+
+
+class Overlay(QWidget):
+    """Lies over its parent and is as large; hidden until `open_over`. What lies below is left alone."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._over = parent
+        self._focus_before: QWidget | None = None
+        self.setAutoFillBackground(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.hide()
+        parent.installEventFilter(self)
+
+    @property
+    def is_open(self) -> bool:
+        return not self.isHidden()
+
+    def open_over(self, focused: QWidget) -> None:
+        """Cover the parent, with the keyboard in `focused`; nothing where it is open already."""
+        if self.is_open:
+            return
+        self._focus_before = self.window().focusWidget()
+        self.setGeometry(self._over.rect())
+        self.raise_()
+        self.show()
+        focused.setFocus()
+
+    def close_view(self) -> None:
+        """Give the window back, and the keyboard to whoever had it."""
+        if not self.is_open:
+            return
+        before, self._focus_before = self._focus_before, None
+        self.hide()
+        if before is not None:
+            before.setFocus()
+        self.closed.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._over and event.type() == QEvent.Type.Resize and self.is_open:
+            self.setGeometry(self._over.rect())
+        return super().eventFilter(watched, event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()  # not for the photos below
+
+    def focusNextPrevChild(self, next_: bool) -> bool:
+        """Tab stays in here: what lies below cannot be seen."""
+        places = [
+            widget
+            for widget in self.findChildren(QWidget)
+            if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        ]
+        if not places:  # it is being hidden, and Qt looks for who has the focus next
+            return super().focusNextPrevChild(next_)
+        now = self.focusWidget()
+        at = places.index(now) if now in places else -1
+        step = 1 if next_ else -1
+        places[(at + step) % len(places)].setFocus(
+            Qt.FocusReason.TabFocusReason if next_ else Qt.FocusReason.BacktabFocusReason
+        )
+        return True
