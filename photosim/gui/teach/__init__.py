@@ -1,0 +1,1 @@
+"""The view in which a user teaches photosim what similar means: questions, training, comparison."""
