@@ -399,6 +399,15 @@ class Catalog:
             for photo_id, (content_hash, facts) in about.items()
         }
 
+    def phashes(self, photo_ids: Iterable[int]) -> dict[int, int]:
+        """Perceptual hashes of photos by id, unsigned numbers of 64 bits (see `imaging.phash`)."""
+        wanted = json.dumps([int(photo_id) for photo_id in photo_ids])
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, phash FROM photos WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+            return {photo_id: phash % (1 << 64) for photo_id, phash in rows}
+
     def photo_by_hash(self, content_hash: bytes) -> Photo | None:
         with self._database.reading() as connection:
             row = connection.execute(

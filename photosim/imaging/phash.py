@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+NEAR_COPY_BITS = 8
+"""Photos whose hashes differ in at most so many bits are near copies."""
+
 _SIDE = 32
 _BITS = 64
 
@@ -14,8 +17,8 @@ def perceptual_hash(image: Image.Image) -> int:
 
     The DCT hash of Zauner 2010, *Implementation and Benchmarking of Perceptual Image Hash Functions*:
     grey, 32 x 32, cosine transform, the 64 lowest frequencies against their median; the constant term,
-    which says only how bright the photo is, is left out. Near copies differ in few bits (Hamming distance
-    up to about 8), different photos in about 32; an image of one colour has the hash 0.
+    which says only how bright the photo is, is left out. Near copies differ in few bits (NEAR_COPY_BITS),
+    different photos in about 32; an image of one colour has the hash 0.
     """
     grey = np.asarray(image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float64)
     frequencies = (_COSINES @ grey @ _COSINES.T)[_ROWS, _COLUMNS]
