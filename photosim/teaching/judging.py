@@ -9,7 +9,8 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from photosim.model.embedding import Embedding, part_weights
+from photosim.model.embedding import Embedding
+from photosim.search.query import weigh
 
 Features = npt.NDArray[np.float16]
 Triplets = npt.NDArray[np.int64]
@@ -122,9 +123,9 @@ def ranked_right(embedding: Embedding, focus: float, features: Features, triplet
     if not len(triplets):
         return np.zeros(0, np.bool_)
     embeddings = embedding(features)
-    weights = np.repeat(np.array(part_weights(embedding.parts, focus), np.float32), embedding.parts)
     anchor, positive, negative = (embeddings[triplets[:, column]] for column in range(3))
-    difference = np.einsum("ij,ij->i", anchor * weights, positive - negative)
+    queries = weigh(anchor, embedding.parts, focus)
+    difference = np.einsum("ij,ij->i", queries, positive - negative)
     right: Right = difference > _TIED
     return right
 
