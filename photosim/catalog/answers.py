@@ -137,6 +137,11 @@ class Answers:
             rows = connection.execute("SELECT anchor, positive, negative FROM answers")
             return {(anchor, frozenset(pair)) for anchor, *pair in rows}
 
+    def sides(self) -> dict[bytes, bool]:
+        """Every anchor that has a side, and whether that is the kept-back one."""
+        with self._database.reading() as connection:
+            return _sides(connection)
+
     def counts(self) -> AnswerCounts:
         with self._database.reading() as connection:
             row = connection.execute(
@@ -170,7 +175,7 @@ class Answers:
         for what is lacking: there is about a fifth at any time, not only in the long run.
         """
         if not neither:
-            sides = {anchor: bool(side) for anchor, side in connection.execute("SELECT * FROM answer_sides")}
+            sides = _sides(connection)
             usable, kept = connection.execute(
                 "SELECT count(*), coalesce(sum(kept_back), 0) FROM answers"
                 " JOIN answer_sides ON answer_sides.anchor = answers.anchor WHERE NOT neither"
@@ -188,6 +193,13 @@ class Answers:
             " VALUES (?, ?, ?, ?, ?, ?)",
             [(*triplet, neither, source, now) for triplet in triplets],
         )
+
+
+def _sides(connection: sqlite3.Connection) -> dict[bytes, bool]:
+    return {
+        anchor: bool(kept_back)
+        for anchor, kept_back in connection.execute("SELECT anchor, kept_back FROM answer_sides")
+    }
 
 
 def _checked(triplet: Triplet, neither: bool, source: str) -> Triplet:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,12 @@ from photosim.catalog.volumes import is_online, volume_of
 from photosim.errors import LibraryError
 from photosim.imaging.facts import Facts
 
+_T = TypeVar("_T")
+
 ORPHANS_KEPT = timedelta(days=30)
+
+# SQLite takes 999 values in a statement, and who reads in pieces holds up nobody.
+_AT_ONCE = 500
 
 # Conditions on the photo whose id, with its table, stands in the braces; each takes a trunk.
 _HAS_FEATURES = "EXISTS (SELECT 1 FROM features AS f WHERE f.photo_id = {} AND f.trunk = ?)"
@@ -488,6 +494,35 @@ class Catalog:
             ).fetchone()
         return None if row is None else np.frombuffer(row[0], dtype=np.float16)
 
+    def features_by_id(
+        self, photo_ids: Sequence[int], trunk: str
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]:
+        """Ids int64 [n] and features float16 [n, F] of those of the photos that have this trunk's."""
+        rows: list[tuple[int, bytes]] = []
+        for piece in _pieces([int(photo_id) for photo_id in photo_ids]):
+            with self._database.reading() as connection:
+                rows += connection.execute(
+                    "SELECT photo_id, data FROM features"
+                    " WHERE photo_id IN (SELECT value FROM json_each(?)) AND trunk = ?",
+                    (json.dumps(piece), trunk),
+                )
+        ids = np.array([row[0] for row in rows], dtype=np.int64)
+        features = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float16)
+        return ids, features.reshape(len(rows), -1) if rows else features.reshape(0, 0)
+
+    def ids_by_hash(self, content_hashes: Iterable[bytes]) -> dict[bytes, int]:
+        """The ids of those of the contents that the catalog knows, shown or not."""
+        found: dict[bytes, int] = {}
+        for piece in _pieces(list(content_hashes)):
+            marks = ",".join("?" * len(piece))
+            with self._database.reading() as connection:
+                found.update(
+                    connection.execute(
+                        f"SELECT content_hash, id FROM photos WHERE content_hash IN ({marks})", piece
+                    )
+                )
+        return found
+
     def features_after(
         self, trunk: str, seq: int, block: int = 4096
     ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.float16]]]:
@@ -537,6 +572,11 @@ class Catalog:
         with self._database.reading() as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         return None if answer == "ok" else str(answer)
+
+
+def _pieces(values: list[_T]) -> Iterator[list[_T]]:
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]
 
 
 def printable(path: str) -> str:
