@@ -3,7 +3,10 @@
 A folder holds `card.json`, `embedding.safetensors` (the linear embeddings), and the trunk twice:
 `trunk.safetensors` (weights for torch) and `trunk.onnx` (the same as a graph for the CPU). A model fine-tuned
 in its embeddings alone may leave the trunk out: it runs that of another installed model of the same trunk
-version. Models are files that people exchange, so nothing in them is believed before it has been checked.
+version. One whose trunk is tuned too has `trunk_changes.safetensors` instead, the tensors that differ, and
+runs the trunk of an installed model of its `trunk_base` with these in their place: see
+`photosim.model.trunk_changes`. Models are files that people exchange, so nothing in them is believed before
+it has been checked.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ EMBEDDING = "embedding.safetensors"
 TRUNK_WEIGHTS = "trunk.safetensors"
 TRUNK_GRAPH = "trunk.onnx"
 TRUNK_FILES = (TRUNK_WEIGHTS, TRUNK_GRAPH)
+TRUNK_CHANGES = "trunk_changes.safetensors"
+TRUNK_BASE = "trunk_base"
+"""The card's key for the trunk version that a tuned trunk was made from."""
 
 FORMAT = 1
 MAX_CARD_BYTES = 1 << 20
@@ -42,7 +48,9 @@ _T = TypeVar("_T")
 class ModelCard:
     """One version of a model. `parts` are the dimensions of kind and thing within its embeddings.
 
-    `lender` is the installed model of the same trunk version whose trunk this one runs, for want of its own.
+    `trunk_base` is the trunk that a tuned one was made from, None for a trunk of no other. `lender` is the
+    installed model whose trunk this one runs, for want of its own: of the same trunk version, or of
+    `trunk_base`.
     """
 
     name: str
@@ -60,6 +68,7 @@ class ModelCard:
     metrics: dict[str, Any] = field(hash=False)
     files: dict[str, str] = field(hash=False)
     geometry: str = GEOMETRIES[0]
+    trunk_base: str | None = None
     lender: ModelCard | None = field(default=None, repr=False)
 
     def read_file(self, name: str) -> bytes:
@@ -67,7 +76,11 @@ class ModelCard:
         if name not in self.files and self.lender is not None and name in TRUNK_FILES:
             return self.lender.read_file(name)
         if name not in self.files:
-            raise ModelError(f"the model {self.version} has no {name}: get a complete copy of it")
+            needed = f" of its own, and no other has the trunk {self.needed_trunk} that it needs"
+            advice = "update photosim, or get a complete copy of the model"
+            raise ModelError(
+                f"the model {self.version} has no {name}{needed if name in TRUNK_FILES else ''}: {advice}"
+            )
         path = self.folder / name
         if self.lender is not None and name in TRUNK_FILES and not path.exists():
             path = self.lender.folder / name
@@ -77,6 +90,11 @@ class ModelCard:
         return data
 
     @property
+    def needed_trunk(self) -> str:
+        """The version of the trunk whose files it runs: of a tuned trunk the one it was made from."""
+        return self.trunk_base or self.trunk
+
+    @property
     def has_trunk(self) -> bool:
         """Whether the trunk's files lie in this model's own folder; they are not opened."""
         return all(name in self.files and (self.folder / name).exists() for name in TRUNK_FILES)
@@ -84,7 +102,7 @@ class ModelCard:
     def can_lend_to(self, other: ModelCard) -> bool:
         """Whether this model's trunk is the one that `other` was made for, by the checksums of both cards."""
         same = (self.trunk, self.feature_dim, self.input_size, self.geometry) == (
-            other.trunk,
+            other.needed_trunk,
             other.feature_dim,
             other.input_size,
             other.geometry,
@@ -102,8 +120,13 @@ def load_card(folder: Path, bundled: bool = False) -> ModelCard:
     Raises ModelError where the card is missing, damaged, foreign or of a newer format.
     """
     path = folder / CARD
+    return parse_card(_read(path, MAX_CARD_BYTES), path, folder, bundled)
+
+
+def parse_card(data: bytes, path: Path, folder: Path, bundled: bool = False) -> ModelCard:
+    """A card from its bytes, checked as by `load_card`; errors name `path`. Nothing is opened."""
     try:
-        card = json.loads(_read(path, MAX_CARD_BYTES))
+        card = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged (it is not JSON): get the model again") from error
     if not isinstance(card, dict) or "format" not in card:
@@ -129,9 +152,26 @@ def load_card(folder: Path, bundled: bool = False) -> ModelCard:
         metrics=_value(card, "metrics", dict, path),
         files=files,
         geometry=_value(card, "geometry", str, path) if "geometry" in card else GEOMETRIES[0],
+        trunk_base=None if card.get(TRUNK_BASE) is None else _value(card, TRUNK_BASE, str, path),
     )
     _check(result, number, path)
     return result
+
+
+def tuned_trunk(base: str, digest: str) -> str:
+    """The version of the trunk that a file of changes, by its SHA-256 in hexadecimal, makes of `base`.
+
+    Changes that differ in anything give another version: features of one never pass for those of another.
+    """
+    return f"{base}.u{digest[:12]}"
+
+
+def _tuned_wrongly(card: ModelCard) -> bool:
+    """Whether a trunk that is tuned, or that says so, is not what its changes make of its base."""
+    if card.trunk_base is None:
+        return TRUNK_CHANGES in card.files
+    own_trunk = any(name in card.files for name in TRUNK_FILES)
+    return own_trunk or card.trunk != tuned_trunk(card.trunk_base, str(card.files.get(TRUNK_CHANGES, "")))
 
 
 def _check(card: ModelCard, number: int, path: Path) -> None:
@@ -152,6 +192,7 @@ def _check(card: ModelCard, number: int, path: Path) -> None:
             Path(name).name != name or not isinstance(digest, str) or not _SHA256.fullmatch(digest)
             for name, digest in card.files.items()
         ),
+        TRUNK_BASE: _tuned_wrongly(card),
     }
     for key, faulty in faults.items():
         if faulty:

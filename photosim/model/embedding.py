@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load
+from safetensors.numpy import load, save
 
 from photosim.errors import ModelError
 from photosim.model.card import EMBEDDING, ModelCard
 
 PART_NAMES = ("kind", "thing")
+_LARGEST = 1e12
 
 Floats = npt.NDArray[np.float32]
 
@@ -33,6 +36,18 @@ class Embedding:
     def bias(self) -> Floats:
         """[dim], kind then thing."""
         return self._bias
+
+    @property
+    def weights(self) -> tuple[Floats, Floats]:
+        """[d, F] of kind and of thing, as they were given."""
+        kind = self.parts[0]
+        return self._weight.T[:kind], self._weight.T[kind:]
+
+    @property
+    def biases(self) -> tuple[Floats, Floats]:
+        """[d] of kind and of thing."""
+        kind = self.parts[0]
+        return self._bias[:kind], self._bias[kind:]
 
     def __call__(self, features: npt.NDArray[np.float16] | Floats) -> Floats:
         """Features [N, F], float16 or float32, to float32 [N, dim]: kind, then thing, each of unit norm.
@@ -68,34 +83,52 @@ def part_weights(parts: tuple[int, int], focus: float) -> tuple[float, float]:
     return (1.0 - focus, focus)
 
 
+def embedding_file(embedding: Embedding) -> bytes:
+    """The safetensors file of an embedding, as `read_embedding` reads it."""
+    tensors: dict[str, Floats] = {}
+    for name, weight, bias in zip(PART_NAMES, embedding.weights, embedding.biases, strict=True):
+        if len(bias):
+            tensors |= {
+                f"{name}.weight": np.ascontiguousarray(weight),
+                f"{name}.bias": np.ascontiguousarray(bias),
+            }
+    data: bytes = save(tensors)
+    return data
+
+
 def load_embedding(card: ModelCard) -> Embedding:
     """The embedding of the model; raises ModelError where its file is missing, damaged or foreign."""
-    path = card.folder / EMBEDDING
+    return read_embedding(card.read_file(EMBEDDING), card, card.folder / EMBEDDING)
+
+
+def read_embedding(data: bytes, card: ModelCard, path: Path) -> Embedding:
+    """The embedding in a file's bytes, checked against its card; errors name `path`."""
     try:
-        tensors = load(card.read_file(EMBEDDING))
+        tensors = load(data)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path} is damaged or no safetensors file: get the model again") from error
     weights: list[Floats] = []
     biases: list[Floats] = []
     for name, dim in zip(PART_NAMES, card.parts, strict=True):
-        weights.append(_tensor(tensors, f"{name}.weight", (dim, card.feature_dim), card))
-        biases.append(_tensor(tensors, f"{name}.bias", (dim,), card))
+        weights.append(_tensor(tensors, f"{name}.weight", (dim, card.feature_dim), path))
+        biases.append(_tensor(tensors, f"{name}.bias", (dim,), path))
     if tensors:
         raise ModelError(f"{path} holds {sorted(tensors)[0]!r}, which no model of this format has")
     return Embedding((weights[0], weights[1]), (biases[0], biases[1]))
 
 
 def _tensor(
-    tensors: dict[str, npt.NDArray[np.generic]], name: str, shape: tuple[int, ...], card: ModelCard
+    tensors: dict[str, npt.NDArray[np.generic]], name: str, shape: tuple[int, ...], path: Path
 ) -> Floats:
     """Take `name` out of `tensors`; a part of dimension 0 is not in the file."""
-    path = card.folder / EMBEDDING
     if shape[0] == 0:
         return np.zeros(shape, np.float32)
     tensor = tensors.pop(name, None)
     if tensor is None or tensor.shape != shape or tensor.dtype.kind != "f":
         raise ModelError(f"{path} does not fit its card ({name} of shape {shape}): get the model again")
-    result = tensor.astype(np.float32)
-    if not np.isfinite(result).all():
+    with np.errstate(over="ignore"):  # a float64 too large for float32: infinite, and refused
+        result = tensor.astype(np.float32)
+    # Beyond the limit the squares of a product overflow, and every similarity would be no number.
+    if not np.isfinite(result).all() or np.abs(result).max(initial=0) > _LARGEST:
         raise ModelError(f"{path} is damaged ({name} has values that are no numbers): get the model again")
     return result

@@ -40,6 +40,10 @@ class Registry:
         known = ", ".join(card.version for card in cards)
         raise ModelError(f"there is no model {version_or_name!r}; there are: {known}")
 
+    def with_lender(self, card: ModelCard) -> ModelCard:
+        """The same model; one without a trunk of its own gets that of an installed one, if there is one."""
+        return _lent(card, self.cards())
+
     def default(self) -> ModelCard:
         """The newest bundled model."""
         return _with_lenders(self._bundled_cards())[-1]
@@ -63,16 +67,19 @@ class Registry:
 
 def _with_lenders(cards: list[ModelCard]) -> list[ModelCard]:
     """The same models; each without a trunk of its own gets one of another that has it, if there is one."""
-    return [
-        card
-        if card.has_trunk
-        else replace(card, lender=next((lender for lender in cards if lender.can_lend_to(card)), None))
-        for card in cards
-    ]
+    return [_lent(card, cards) for card in cards]
+
+
+def _lent(card: ModelCard, cards: list[ModelCard]) -> ModelCard:
+    if card.has_trunk:
+        return card
+    return replace(card, lender=next((lender for lender in cards if lender.can_lend_to(card)), None))
 
 
 def _model_folders(folder: Path) -> list[Path]:
-    return sorted(card.parent for card in folder.glob(f"*/{CARD}"))
+    # A name with a dot before it is a model on its way in or out: see photosim.model.store.
+    found = (card.parent for card in folder.glob(f"*/{CARD}"))
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def _natural(version: str) -> list[tuple[int, str]]:
