@@ -8,10 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save
 
-from photosim.model.card import CARD, EMBEDDING, FORMAT, TRUNK_GRAPH, TRUNK_WEIGHTS
+from photosim.model.card import (
+    CARD,
+    EMBEDDING,
+    FORMAT,
+    TRUNK_BASE,
+    TRUNK_CHANGES,
+    TRUNK_GRAPH,
+    TRUNK_WEIGHTS,
+)
+from photosim.model.trunk_changes import save_changes
 
 OPSET, IR_VERSION = 18, 10
 
@@ -33,7 +42,7 @@ def pooling_graph(size: int, cell: int, sign: float) -> bytes:
         "pooling",
         [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", size, size, 3])],
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", features])],
-        [helper.make_tensor("scale", TensorProto.FLOAT, [1], [sign / 255])],
+        [numpy_helper.from_array(np.array([sign / 255], np.float32), "scale")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     onnx.checker.check_model(model)
@@ -67,7 +76,7 @@ def make_model(
     files = {EMBEDDING: save(tensors)}
     if with_trunk:
         files[TRUNK_GRAPH] = pooling_graph(size, cell, sign)
-        files[TRUNK_WEIGHTS] = save({"sign": np.array([sign], np.float32)})
+        files[TRUNK_WEIGHTS] = save({"scale": np.array([sign / 255], np.float32)})
     for name, data in files.items():
         (target / name).write_bytes(data)
     card = {
@@ -87,6 +96,27 @@ def make_model(
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
     (target / CARD).write_text(json.dumps(card))
+    return target
+
+
+def make_tuned(folder: Path, version: str, base: Path, changes: dict[str, np.ndarray]) -> Path:
+    """A model whose trunk is that of the model in `base` with these tensors in place; its embedding too."""
+    entries = json.loads((base / CARD).read_text())
+    trunk, data = save_changes(changes, entries["trunk"])
+    files = {EMBEDDING: (base / EMBEDDING).read_bytes(), TRUNK_CHANGES: data}
+    entries |= {
+        "name": version,
+        "version": version,
+        "parent": entries["version"],
+        "trunk": trunk,
+        TRUNK_BASE: entries["trunk"],
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+    target = folder / version
+    target.mkdir(parents=True)
+    for name, data in files.items():
+        (target / name).write_bytes(data)
+    (target / CARD).write_text(json.dumps(entries))
     return target
 
 

@@ -11,6 +11,8 @@ import onnxruntime as ort
 
 from photosim.errors import ModelError
 from photosim.model.card import TRUNK_GRAPH, ModelCard
+from photosim.model.constants import with_constants
+from photosim.model.trunk_changes import load_changes, misfit
 
 _FATAL = 4
 BATCH_SIZE = 8
@@ -35,7 +37,7 @@ class OnnxRuntime:
         self.note = note
         self._shape = (card.input_size, card.input_size, 3)
         self._feature_dim = card.feature_dim
-        data = card.read_file(TRUNK_GRAPH)
+        data = _graph_of(card)
         try:
             session = _opened(data, threads)
         except _ORT_ERRORS as error:
@@ -89,6 +91,16 @@ def run_graph(graph: bytes, threads: int) -> Callable[[npt.NDArray[np.uint8]], n
         return result
 
     return run
+
+
+def _graph_of(card: ModelCard) -> bytes:
+    """The graph that the model runs, a tuned trunk's tensors in it; raises ModelError."""
+    graph = card.read_file(TRUNK_GRAPH)
+    changes = load_changes(card)
+    try:
+        return with_constants(graph, changes) if changes else graph
+    except ValueError as error:
+        raise misfit(card, str(error)) from error
 
 
 def _opened(graph: bytes, threads: int) -> Any:

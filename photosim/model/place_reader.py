@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load
 
-from photosim.errors import ModelError
-from photosim.model.card import TRUNK_WEIGHTS, ModelCard
+from photosim.model.card import ModelCard
 from photosim.model.places import Floats, PlaceFeatures, average_pooled, reduced
 from photosim.model.runtime import Runtime
+from photosim.model.trunk_changes import load_weights
 
 PATHS = ("kind", "thing")
 """The convolutional paths, in the order of their features; those of all other paths follow."""
@@ -53,10 +51,6 @@ class PlaceReader:
 
 def _load_reductions(card: ModelCard) -> dict[str, Floats]:
     """The fixed linear maps [n, C] of the paths, by path; none where features are plain means."""
-    try:
-        weights = load(card.read_file(TRUNK_WEIGHTS))
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        path = card.folder / TRUNK_WEIGHTS
-        raise ModelError(f"{path} is damaged or no safetensors file: get the model again") from error
+    weights = load_weights(card)
     keys = {path: f"reductions.{path}.weight" for path in PATHS}
     return {path: weights[key].astype(np.float32) for path, key in keys.items() if key in weights}

@@ -8,8 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
 from photosim.errors import ModelError
@@ -17,6 +15,7 @@ from photosim.model.card import TRUNK_WEIGHTS, ModelCard
 from photosim.model.device import DeviceInfo
 from photosim.model.network import Network, network_from
 from photosim.model.runtime import Runtime
+from photosim.model.trunk_changes import load_weights
 
 _log = logging.getLogger(__name__)
 
@@ -24,13 +23,14 @@ BATCH_SIZE = 64
 
 
 def load_network(card: ModelCard) -> Network:
-    """The network with the model's weights, folded, float32, on the CPU.
+    """The network with the model's weights, those of a tuned trunk in place, folded, float32, on the CPU.
 
-    Raises ModelError where the file is missing, damaged or foreign.
+    Raises ModelError where a file is missing, damaged or foreign.
     """
+    weights = load_weights(card)
     try:
-        return network_from(load(card.read_file(TRUNK_WEIGHTS)))
-    except (SafetensorError, ValueError, KeyError) as error:
+        return network_from({name: torch.from_numpy(np.array(item)) for name, item in weights.items()})
+    except (ValueError, TypeError) as error:
         path = card.folder / TRUNK_WEIGHTS
         raise ModelError(f"{path} does not hold the weights of its model: get the model again") from error
 
