@@ -11,21 +11,25 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeVar
 
-from photosim.engine.messages import Refused, WorkerSetup
+from photosim.engine.messages import Refused
 from photosim.errors import PhotosimError
 
-Main = Callable[[Connection, WorkerSetup], None]
+Setup = TypeVar("Setup")
 
 _STUCK_SECONDS = 60.0
 _REPORT_SECONDS = 2.0
 
 
 class WorkerProcess:
-    """One worker and the parent's end of its pipe. Not restarted here: make a new one."""
+    """One worker and the parent's end of its pipe. Not restarted here: make a new one.
 
-    def __init__(self, main: Main, setup: WorkerSetup, name: str) -> None:
+    `main` is a module's function, run in the new process with the other end of the pipe and `setup`. A
+    PhotosimError that it raises arrives as Refused.
+    """
+
+    def __init__(self, main: Callable[[Connection, Setup], None], setup: Setup, name: str) -> None:
         # Spawned, not forked: the parent has threads, and Windows and macOS know nothing else.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
@@ -50,6 +54,11 @@ class WorkerProcess:
             return f"signal {signal.Signals(-code).name}"
         return f"exit status {code}"
 
+    def stop(self) -> None:
+        """End the worker, the pipe still open for a thread that reads it: `kill` is to follow."""
+        if not self._ended:
+            self._process.kill()
+
     def kill(self) -> None:
         """End the worker, which has nothing to lose; may be called again."""
         if self._ended:
@@ -70,7 +79,7 @@ def receive_or_exit(connection: Connection) -> Any:
         os._exit(0)
 
 
-def _run(main: Main, connection: Connection, setup: WorkerSetup) -> None:
+def _run(main: Callable[[Connection, Setup], None], connection: Connection, setup: Setup) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group: the parent decides
     # Standard output belongs to the parent's one JSON document.
     os.dup2(2, 1)

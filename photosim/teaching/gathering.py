@@ -37,27 +37,30 @@ class KeptBack:
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """What a tuning learns from and what judges it. `hashes` are those of the lesson's photos, by row.
-
-    Of the answers, `training` + `kept_back` are used, both of those that contradict each other
+class Tally:
+    """Of the answers, `training` + `kept_back` are used, both of those that contradict each other
     (`contradicting` answers); `neither` say nothing, and `gone` are about photos without features.
     """
 
-    lesson: Lesson
-    hashes: tuple[bytes, ...]
-    kept_back: KeptBack
+    training: int
+    kept_back: int
     neither: int
     contradicting: int
     gone: int
 
     @property
-    def training(self) -> int:
-        return len(self.lesson.triplets)
-
-    @property
     def usable(self) -> int:
-        return self.training + len(self.kept_back.triplets)
+        return self.training + self.kept_back
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a tuning learns from, and what judges it. `hashes` are those of the lesson's photos, by row."""
+
+    lesson: Lesson
+    hashes: tuple[bytes, ...]
+    kept_back: KeptBack
+    tally: Tally
 
 
 def gather(
@@ -80,15 +83,19 @@ def gather(
         Lesson(features, triplets, sample if len(sample) else features[:0]),
         hashes,
         KeptBack(*_arrays(kept_back, rows)),
-        neither=len(answers) - len(decided),
-        contradicting=_contradicting([*training, *kept_back]),
-        gone=len(decided) - len(usable),
+        Tally(
+            training=len(training),
+            kept_back=len(kept_back),
+            neither=len(answers) - len(decided),
+            contradicting=_contradicting([*training, *kept_back]),
+            gone=len(decided) - len(usable),
+        ),
     )
 
 
 def check(gathered: Gathered) -> None:
     """Raise TeachingError, with the way on, where there is nothing to learn from or to be judged by."""
-    usable, training = gathered.usable, gathered.training
+    usable, training = gathered.tally.usable, gathered.tally.training
     if usable < LEAST_ANSWERS:
         so_far = "1 answer" if usable == 1 else f"{usable} answers" if usable else "no answers"
         raise TeachingError(f"{so_far} so far: training begins at {LEAST_ANSWERS}")

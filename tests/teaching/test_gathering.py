@@ -66,7 +66,12 @@ def test_answers_become_rows_of_the_features_they_are_about(catalog: Catalog) ->
         ]
         known = {digest(str(number)): features(str(number)) for number in range(100)}
         assert np.array_equal(arrays.features, np.array([known[one] for one in hashes]))
-    assert (gathered.training, gathered.usable, gathered.neither, gathered.gone) == (2, 3, 1, 0)
+    assert (gathered.tally.training, gathered.tally.usable, gathered.tally.neither, gathered.tally.gone) == (
+        2,
+        3,
+        1,
+        0,
+    )
 
 
 def test_what_is_rehearsed_is_a_sample_that_no_answer_is_about(catalog: Catalog) -> None:
@@ -85,11 +90,11 @@ def test_what_is_rehearsed_is_a_sample_that_no_answer_is_about(catalog: Catalog)
 def test_answers_about_photos_that_have_gone_are_counted_and_left_out(catalog: Catalog) -> None:
     answers = [answer(1, 2, 3), answer(1, 1000, 3), answer(1000, 2, 3, kept_back=True)]
     gathered = gather(catalog, TRUNK, answers)
-    assert (gathered.usable, gathered.gone) == (1, 2)
+    assert (gathered.tally.usable, gathered.tally.gone) == (1, 2)
     (folder,) = catalog.folders()
     catalog.remove_folder(folder.path)
     gathered = gather(catalog, TRUNK, answers)
-    assert (gathered.usable, gathered.gone) == (0, 3)
+    assert (gathered.tally.usable, gathered.tally.gone) == (0, 3)
     assert gathered.lesson.triplets.shape == (0, 3) and len(gathered.lesson.rehearsal) == 0
     with pytest.raises(TeachingError, match="no answers so far"):
         check(gathered)
@@ -98,13 +103,13 @@ def test_answers_about_photos_that_have_gone_are_counted_and_left_out(catalog: C
 def test_a_photo_without_features_of_this_trunk_has_gone_for_it(catalog: Catalog) -> None:
     put(catalog, found(catalog.folders()[0].id, "new.jpg", "new", trunk="another trunk"))
     answers = [answer(1, 2, 3), replace(answer(1, 2, 4), positive=digest("new"))]
-    assert gather(catalog, TRUNK, answers).gone == 1
+    assert gather(catalog, TRUNK, answers).tally.gone == 1
 
 
 def test_contradicting_answers_are_counted_and_both_learnt_from(catalog: Catalog) -> None:
     answers = [answer(1, 2, 3), answer(1, 3, 2), answer(1, 2, 4), answer(9, 5, 6, neither=True)]
     gathered = gather(catalog, TRUNK, answers)
-    assert (gathered.contradicting, gathered.training) == (2, 3)
+    assert (gathered.tally.contradicting, gathered.tally.training) == (2, 3)
 
 
 def test_training_begins_at_twenty_answers(catalog: Catalog) -> None:
@@ -208,6 +213,6 @@ def test_a_large_library_is_not_read_through(tmp_path: Path) -> None:
     gathered = gather(catalog, TRUNK, answers)
     seconds = time.perf_counter() - started
     print(f"gathered in {seconds:.2f} s")
-    assert (gathered.training, len(gathered.lesson.rehearsal)) == (240, 4000)
+    assert (gathered.tally.training, len(gathered.lesson.rehearsal)) == (240, 4000)
     assert seconds < 1
     catalog.close()

@@ -1,0 +1,68 @@
+"""The process that tunes: reads what the answers need from the catalog, tunes, and tells how it goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from photosim.catalog import Answer, Catalog
+from photosim.model.card import ModelCard
+from photosim.model.embedding import Embedding, load_embedding
+from photosim.teaching.gathering import Gathered, KeptBack, Tally, check, gather
+from photosim.teaching.lesson import Lesson, Tuned, TuningProgress
+
+Tuner = Callable[[Embedding, float, Lesson], Generator[TuningProgress, None, Tuned]]
+"""Like photosim.teaching.tuning.tune."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A tuning that came to its end, with the kept-back answers to judge it by."""
+
+    tuned: Tuned
+    kept_back: KeptBack
+    tally: Tally
+
+
+def tune_embedding(base: Embedding, focus: float, lesson: Lesson) -> Generator[TuningProgress, None, Tuned]:
+    # Imported here: torch takes seconds and much memory, which the parent must not pay.
+    from photosim.teaching.tuning import tune
+
+    return (yield from tune(base, focus, lesson))
+
+
+@dataclass(frozen=True)
+class TuningSetup:
+    """What the process needs. `answers` None means those in the catalog."""
+
+    catalog: Path
+    card: ModelCard
+    answers: tuple[Answer, ...] | None
+    threads: int
+    tuner: Tuner = tune_embedding
+
+
+def main(connection: Connection, setup: TuningSetup) -> None:
+    # Before torch is imported, which asks once.
+    os.environ["OMP_NUM_THREADS"] = str(setup.threads)
+    for message in _tuning(setup):
+        connection.send(message)
+
+
+def _tuning(setup: TuningSetup) -> Generator[TuningProgress | Finished, None, None]:
+    gathered = _gathered(setup)
+    check(gathered)
+    tuned = yield from setup.tuner(load_embedding(setup.card), setup.card.focus, gathered.lesson)
+    yield Finished(tuned, gathered.kept_back, gathered.tally)
+
+
+def _gathered(setup: TuningSetup) -> Gathered:
+    catalog = Catalog(setup.catalog)
+    try:
+        answers = catalog.answers.all() if setup.answers is None else setup.answers
+        return gather(catalog, setup.card.trunk, answers)
+    finally:
+        catalog.close()
