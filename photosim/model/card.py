@@ -48,6 +48,7 @@ _T = TypeVar("_T")
 class ModelCard:
     """One version of a model. `parts` are the dimensions of kind and thing within its embeddings.
 
+    `paths` are the lengths of the unit vectors that its features are joined of, one where nothing is known.
     `trunk_base` is the trunk that a tuned one was made from, None for a trunk of no other. `lender` is the
     installed model whose trunk this one runs, for want of its own: of the same trunk version, or of
     `trunk_base`.
@@ -68,6 +69,7 @@ class ModelCard:
     metrics: dict[str, Any] = field(hash=False)
     files: dict[str, str] = field(hash=False)
     geometry: str = GEOMETRIES[0]
+    paths: tuple[int, ...] = ()
     trunk_base: str | None = None
     lender: ModelCard | None = field(default=None, repr=False)
 
@@ -152,6 +154,7 @@ def parse_card(data: bytes, path: Path, folder: Path, bundled: bool = False) -> 
         metrics=_value(card, "metrics", dict, path),
         files=files,
         geometry=_value(card, "geometry", str, path) if "geometry" in card else GEOMETRIES[0],
+        paths=tuple(_value(card, "paths", list, path)) if "paths" in card else (),
         trunk_base=None if card.get(TRUNK_BASE) is None else _value(card, TRUNK_BASE, str, path),
     )
     _check(result, number, path)
@@ -188,6 +191,10 @@ def _check(card: ModelCard, number: int, path: Path) -> None:
         "feature_dim": not 0 < card.feature_dim <= MAX_FEATURES,
         "input_size": not 32 <= card.input_size <= 1024 or card.input_size % 32 != 0,
         "geometry": card.geometry not in GEOMETRIES,
+        "paths": (
+            any(type(path) is not int or path < 1 for path in card.paths)
+            or sum(card.paths) not in (0, card.feature_dim)
+        ),
         "files": any(
             Path(name).name != name or not isinstance(digest, str) or not _SHA256.fullmatch(digest)
             for name, digest in card.files.items()

@@ -133,6 +133,7 @@ class ModelStore:
             "feature_dim": parent.feature_dim,
             "input_size": parent.input_size,
             "geometry": parent.geometry,
+            "paths": list(parent.paths),
             "licence": parent.licence,
             "source": parent.source,
             "made_at": now.isoformat(timespec="seconds"),

@@ -119,6 +119,7 @@ def write_bundle(
         "feature_dim": network.feature_dim,
         "input_size": facts.shape.size,
         "geometry": facts.shape.geometry,
+        "paths": list(network.feature_sizes),
         "licence": facts.licence,
         "source": facts.source,
         "training": facts.training,
