@@ -5,9 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from PySide6.QtCore import (
+    QByteArray,
     QElapsedTimer,
     QEvent,
     QItemSelection,
@@ -27,6 +29,10 @@ from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
     QDrag,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
     QHoverEvent,
     QKeyEvent,
     QMouseEvent,
@@ -43,6 +49,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 from photosim.catalog.records import PhotoTable
 from photosim.gui.clipboard import photos_mime
 from photosim.gui.delegate import RADIUS, RING, Mark, Paper, PhotoDelegate, device_size
+from photosim.gui.grid_drag import MARK_WIDTH, PHOTOS_MIME, Lift, lift, paint_mark
 from photosim.gui.grid_model import Ids, PhotoModel, Similarities
 from photosim.gui.style import theme
 from photosim.gui.thumbnail_loader import Look, ThumbnailLoader
@@ -120,6 +127,17 @@ class Layout:
         row = line * self.columns + column
         return row if row < self.count else None
 
+    def gap_at(self, x: int, y: int) -> tuple[int, QRect]:
+        """The gap between photos nearest to a point: the row behind it, and where a mark shows it."""
+        line = min(max((y - RING) // self.row_height, 0), max(self.rows - 1, 0))
+        middles = [(left + right) / 2 for left, right in zip(self.lefts, self.rights, strict=True)]
+        in_line = min(self.columns, max(self.count - line * self.columns, 0))
+        column = min(bisect_left(middles, x), in_line)
+        middle = self.lefts[0] - GAP // 2 if column == 0 else self.rights[column - 1] + GAP // 2
+        top = RING + line * self.row_height
+        mark = QRect(middle - MARK_WIDTH // 2, top, MARK_WIDTH, self.height)
+        return line * self.columns + column, mark
+
     def lines_between(self, top: int, bottom: int) -> range:
         """The lines of photos that a stretch of the content touches, rings included."""
         first = max(0, (top - RING - self.height - RING) // self.row_height + 1)
@@ -147,6 +165,10 @@ class PhotoGrid(QListView):
     full_view_requested = Signal(int)
     context_menu_requested = Signal(QPoint)
     """Where on the screen. The photo it is about is selected already."""
+    moved_up = Signal(object)
+    """Lift: photos were dropped before one that stands above them. Moving them is the window's to do."""
+    dragging = Signal(bool)
+    """Photos are being dragged, or no longer are."""
 
     def __init__(self, loader: ThumbnailLoader, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -159,6 +181,9 @@ class PhotoGrid(QListView):
         self._hover: QPoint | None = None
         self._hover_row: int | None = None
         self._band: QRect | None = None  # the rubber band, in content coordinates
+        self._movable = False
+        self._carried: list[int] = []  # the photos being dragged
+        self._mark: QRect | None = None  # where they would be put, in content coordinates
         self._told_current: int | None = None
         # The row at the top of the view since it was last scrolled. It survives any number of changes of
         # size, so that a slider drawn to and fro ends where it began.
@@ -278,10 +303,40 @@ class PhotoGrid(QListView):
         self.select_id(photo_id)
         return photo_id
 
+    def set_movable(self, movable: bool) -> None:
+        """Whether photos can be dragged up among the others, as they can in a ranking: see `moved_up`."""
+        self._movable = movable
+        # Only then: whatever else is dropped here belongs to the window.
+        self.setAcceptDrops(movable)
+
+    @property
+    def movable(self) -> bool:
+        return self._movable
+
+    @property
+    def carried(self) -> list[int]:
+        """The photos that are being dragged; none most of the time."""
+        return list(self._carried)
+
+    def move_up(self) -> bool:
+        """Ask for the selected photos to be put one place up; False where they cannot be."""
+        carried = self.selected_ids() or self._current_ids()
+        first = min((self._photos.row_of(photo_id) or 0 for photo_id in carried), default=0)
+        up = lift(self._photos.ids, carried, first - 1, self._fixed()) if self._movable and first else None
+        if up is None:
+            return False
+        self.moved_up.emit(up)
+        return True
+
     def drag_data(self, photo_ids: list[int]) -> QMimeData | None:
-        """The files of these photos as a drag carries them; None where there are none."""
+        """These photos as a drag carries them, with their files; None where nobody could take them."""
         paths = self.drag_paths(photo_ids) if self.drag_paths is not None else []
-        return photos_mime(paths) if paths else None
+        if not paths and not self._movable:
+            return None
+        mime = photos_mime(paths) if paths else QMimeData()
+        if self._movable:
+            mime.setData(PHOTOS_MIME, QByteArray(b" ".join(b"%d" % photo_id for photo_id in photo_ids)))
+        return mime
 
     # Layout: what Qt asks a view
 
@@ -448,6 +503,8 @@ class PhotoGrid(QListView):
             painter.setPen(QPen(colors.color("accent"), 1))
             painter.setBrush(colors.color("accent", 0.12))
             painter.drawRect(self._band.normalized().translated(0, -top).adjusted(0, 0, -1, -1))
+        if self._mark is not None:
+            paint_mark(painter, self._mark.translated(0, -top), colors.color("accent"))
         painter.end()
 
     # Mouse and keyboard
@@ -514,7 +571,8 @@ class PhotoGrid(QListView):
         return super().viewportEvent(event)
 
     def startDrag(self, supported: Qt.DropAction) -> None:
-        mime = self.drag_data(self.selected_ids())
+        carried = self.selected_ids()
+        mime = self.drag_data(carried)
         if mime is None:
             return
         drag = QDrag(self)
@@ -523,7 +581,67 @@ class PhotoGrid(QListView):
         if picture is not None:
             drag.setPixmap(picture)
             drag.setHotSpot(QPoint(12, 12))
-        drag.exec(Qt.DropAction.CopyAction)
+        self._carried = carried
+        self.dragging.emit(True)
+        try:
+            # Copying alone, also among the grid's own photos: nobody may be told to move a file.
+            drag.exec(Qt.DropAction.CopyAction)
+        finally:
+            self._carried = []
+            self._show_mark(None)
+            self.dragging.emit(False)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take what was picked up here; all else goes on to the window."""
+        if self._carried and self._movable:
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+        else:
+            event.ignore()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        QAbstractItemView.dragMoveEvent(self, event)  # it scrolls at the edges
+        found = self._lift_at(event.position().toPoint())
+        self._show_mark(None if found is None else found[1])
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.setAccepted(found is not None)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._show_mark(None)
+        QAbstractItemView.dragLeaveEvent(self, event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        found = self._lift_at(event.position().toPoint())
+        self._show_mark(None)
+        self.stopAutoScroll()
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.setAccepted(found is not None)
+        if found is not None:
+            # Once the drag is over: until then Qt is in the middle of the rows that are to change.
+            QTimer.singleShot(0, self, lambda: self.moved_up.emit(found[0]))
+
+    def _lift_at(self, point: QPoint) -> tuple[Lift, QRect] | None:
+        """What a drop at a point of the viewport moves up, and the mark of where to."""
+        place, mark = self._layout.gap_at(point.x(), point.y() + self.verticalOffset())
+        fixed = self._fixed()
+        up = lift(self._photos.ids, self._carried, place, fixed) if self._movable else None
+        if up is None:
+            return None
+        if place < fixed:  # the query stays first
+            first = self._layout.photo(fixed)
+            mark = QRect(first.left() - GAP // 2 - MARK_WIDTH // 2, first.top(), MARK_WIDTH, first.height())
+        return up, mark
+
+    def _fixed(self) -> int:
+        """How many photos at the top are the query itself."""
+        query_ids = self._photos.query_ids
+        return sum(1 for _ in takewhile(query_ids.__contains__, self._photos.ids[: len(query_ids)].tolist()))
+
+    def _show_mark(self, mark: QRect | None) -> None:
+        for changed in (self._mark, mark):
+            if changed is not None:
+                self.viewport().update(changed.translated(0, -self.verticalOffset()).adjusted(-1, -1, 1, 1))
+        self._mark = mark
 
     # What changes
 
@@ -586,9 +704,11 @@ class PhotoGrid(QListView):
         for line in layout.lines_between(rect.top(), rect.bottom()) if columns else ():
             first = line * layout.columns + columns[0]
             last = min(line * layout.columns + columns[-1], layout.count - 1)
-            if first <= last and layout.photo(first).top() <= rect.bottom() and layout.photo(
-                first
-            ).bottom() >= rect.top():
+            if (
+                first <= last
+                and layout.photo(first).top() <= rect.bottom()
+                and layout.photo(first).bottom() >= rect.top()
+            ):
                 selection.select(self._photos.index(first), self._photos.index(last))
         return selection
 

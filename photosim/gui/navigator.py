@@ -11,6 +11,7 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QObject, Signal
 
 from photosim.gui.catalog_feed import CatalogFeed, Snapshot
 from photosim.gui.grid import PhotoGrid
+from photosim.gui.grid_drag import Lift, lifted
 from photosim.gui.grid_header import GridHeader
 from photosim.gui.history import History, Visit
 from photosim.gui.nothing_note import Nothing
@@ -18,6 +19,7 @@ from photosim.gui.photo_list import BEST, NEWEST, PhotoList
 from photosim.gui.query_bar import QueryBar, count_from, least_shown
 from photosim.gui.query_runner import Answer, QueryRunner
 from photosim.gui.query_strip import StripItem
+from photosim.gui.ranking_answers import Ranked
 from photosim.gui.tasks import Task, TaskRunner
 from photosim.gui.views import FAILURES, FOLDER, OFFLINE, Browse, QueryItem, Similar, View
 from photosim.library import Library
@@ -69,6 +71,7 @@ class Navigator(QObject):
         self._answer: Answer | None = None
         self._listing: Task | None = None
         self._listed: tuple[Ids, Similarities | None] = (NOTHING, None)
+        self._unmoved: list[tuple[Ids, Similarities | None]] = []  # what was listed before each move
         self._restoring: Visit | None = None
         self._scanning = False
         runner.answered.connect(self._answered)
@@ -185,6 +188,42 @@ class Navigator(QObject):
         self._words = words
         self._list()
 
+    # The ranking as the user sees it, and moves it about
+
+    @property
+    def ranked(self) -> Ranked | None:
+        """What is shown, where that is a ranking in its order for a query that begins with a photo of the
+        library; None for all else."""
+        view, query, answer = self._current_view, self.query, self._answer
+        if not isinstance(view, Similar) or query is None or answer is None or answer.ranking is None:
+            return None
+        anchor = view.more[0].whole_photo if view.more else None
+        if anchor is None or self._ranked_sort != BEST or self._restoring is not None:
+            return None
+        if not query.more or query.more[0].whole_photo != anchor:
+            return None  # another query is on its way
+        more = tuple(item.whole_photo for item in query.more if item.whole_photo is not None)
+        less = tuple(item.whole_photo for item in query.less if item.whole_photo is not None)
+        matches = answer.inliers if self.exact_first else {}
+        found = frozenset(photo_id for photo_id, inliers in matches.items() if inliers)
+        return Ranked(anchor, self._grid.shown_ids(), more, less, found)
+
+    def move_up(self, up: Lift) -> None:
+        """Show photos of the ranking further up, until it is ranked or arranged again."""
+        ids, similarity = self._listed
+        if similarity is None:
+            return
+        order = lifted(ids, up)
+        self._unmoved.append(self._listed)
+        self._listed = (ids[order], similarity[order])
+        self._show_cut()
+
+    def take_back_move(self) -> None:
+        """Show the ranking as it was before the last move, where that is still known."""
+        if self._unmoved:
+            self._listed = self._unmoved.pop()
+            self._show_cut()
+
     # What comes from outside
 
     def set_scanning(self, scanning: bool) -> None:
@@ -277,7 +316,8 @@ class Navigator(QObject):
     @property
     def _descending(self) -> bool:
         """Whether the list falls in similarity from its first photo to its last."""
-        return self._ranked_sort == BEST and (self._answer is None or self._ranking is self._answer.ranking)
+        as_ranked = self._answer is None or self._ranking is self._answer.ranking
+        return self._ranked_sort == BEST and as_ranked and not self._unmoved
 
     # Views
 
@@ -354,6 +394,7 @@ class Navigator(QObject):
     def _show_list(self, ids: Ids, similarity: Similarities | None) -> None:
         self._listing = None
         self._listed = (ids, similarity)
+        self._unmoved = []
         if similarity is not None:
             query = self.query
             descending = similarity if self._descending else np.sort(similarity)[::-1]

@@ -30,6 +30,8 @@ class PhotoActions(QObject):
 
     said = Signal(str)
     failed = Signal(str)
+    marking = Signal(list, bool)
+    """Photos are about to become part of the query: list[int], and whether as less like what is wanted."""
 
     def __init__(
         self,
@@ -64,10 +66,20 @@ class PhotoActions(QObject):
         self._navigator.find(self._items(ids))
 
     def more(self, ids: Sequence[int]) -> None:
-        self._navigator.add(self._items(ids))
+        self._mark(ids, less=False)
 
     def less(self, ids: Sequence[int]) -> None:
-        self._navigator.add(self._items(ids, less=True))
+        self._mark(ids, less=True)
+
+    def _mark(self, ids: Sequence[int], less: bool) -> None:
+        items = self._items(ids, less=less)
+        if items:
+            self.marking.emit(list(ids), less)
+            self._navigator.add(items)
+
+    def add(self, ids: Sequence[int]) -> None:
+        """Add photos to the query, as dropping their files onto it does."""
+        self._navigator.add(self._items(ids))
 
     def find_region(self, photo_id: int, region: Region) -> None:
         items = self._items([photo_id], region=region)
@@ -126,9 +138,14 @@ class PhotoActions(QObject):
         self._try(lambda: show_in_folder(Path(path)))
 
     def menu(
-        self, parent: QWidget, ids: Sequence[int], at: QPoint, full_view: Callable[[int], object]
+        self,
+        parent: QWidget,
+        ids: Sequence[int],
+        at: QPoint,
+        full_view: Callable[[int], object],
+        move_up: Callable[[], object] | None = None,
     ) -> None:
-        """The menu of photos of the grid, at a place of the screen."""
+        """The menu of photos of the grid, at a place of the screen; `move_up` where they can be moved."""
         chosen = list(ids)
         if not chosen:
             return
@@ -138,6 +155,8 @@ class PhotoActions(QObject):
         menu.addAction(self.tr("Find similar\tEnter"), lambda: self.find(chosen))
         menu.addAction(self.tr("More like this"), lambda: self.more(chosen))
         menu.addAction(self.tr("Less like this"), lambda: self.less(chosen))
+        if move_up is not None:
+            menu.addAction(self.tr("Move up in the ranking\tAlt+Up"), move_up)
         menu.addSeparator()
         if len(chosen) == 1:
             menu.addAction(self.tr("Full view\tSpace"), lambda: full_view(one))

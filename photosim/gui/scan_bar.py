@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PySide6.QtCore import QLocale, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -18,11 +18,14 @@ from PySide6.QtWidgets import (
 )
 
 from photosim.gui.style import set_role, theme
+from photosim.gui.widgets import ElidedLabel
 from photosim.scan.scanner import ScanProgress, ScanSummary
 
 MESSAGE_MS = 12_000
 ERROR_MS = 45_000
 DEVICES = ("auto", "cpu", "gpu")
+ROOM_AROUND = 12
+"""Pixels that a link has beside its words."""
 
 
 class ScanBar(QWidget):
@@ -41,14 +44,15 @@ class ScanBar(QWidget):
         self.setAccessibleName(self.tr("Scan and messages"))
         self._paused = False
         self.progress = QProgressBar()
-        self.progress.setFixedWidth(220)
+        self.progress.setMinimumWidth(60)
+        self.progress.setMaximumWidth(220)
+        self.progress.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Progress of the scan"))
         self._counted = _muted()
         self._rate = _muted()
         self._left = _muted()
         self._space = _muted()
-        self._space.setToolTip(self.tr("Disk space that catalog, thumbnails and index will take in the end"))
         self.pause_button = _link(self.tr("Pause"), self.tr("Stop reading for a while"))
         self.pause_button.clicked.connect(self._pause_clicked)
         # Wide enough for both words.
@@ -61,6 +65,12 @@ class ScanBar(QWidget):
         )
         self.cancel_button.clicked.connect(self.cancel_requested)
         self._message = _Message()
+        self._message.clicked.connect(self.clear_message)
+        self.undo_button = _link(self.tr("Undo"), self.tr("Take back what this line tells of"))
+        self.undo_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.undo_button.hide()
+        self.undo_button.clicked.connect(self._undo_clicked)
+        self._on_undo: Callable[[], object] | None = None
         self._message_timer = QTimer(self)
         self._message_timer.setSingleShot(True)
         self._message_timer.timeout.connect(self.clear_message)
@@ -95,7 +105,7 @@ class ScanBar(QWidget):
         across.setSpacing(14)
         for widget in self._scan_widgets:
             across.addWidget(widget)
-        across.addWidget(self._message, 1)
+        across.addWidget(_Messages(self._message, self.undo_button), 1)
         across.addWidget(self.failures_button)
         across.addWidget(self.device_button)
         self.setFixedHeight(max(34, self.fontMetrics().height() + 18))
@@ -190,14 +200,27 @@ class ScanBar(QWidget):
 
     # Messages
 
-    def say(self, text: str, error: bool = False) -> None:
-        """A line for the user, for a while, an error for longer; a click takes it away."""
+    def say(self, text: str, error: bool = False, on_undo: Callable[[], object] | None = None) -> None:
+        """A line for the user, for a while, an error for longer; a click takes it away.
+
+        `on_undo` can be called from behind it while it is there.
+        """
         self._message.set_line(text, error)
+        self._on_undo = on_undo
+        self.undo_button.setVisible(on_undo is not None)
         self._message_timer.start(ERROR_MS if error else MESSAGE_MS)
 
     def clear_message(self) -> None:
         self._message_timer.stop()
         self._message.set_line("", False)
+        self._on_undo = None
+        self.undo_button.hide()
+
+    def _undo_clicked(self) -> None:
+        on_undo = self._on_undo
+        self.clear_message()
+        if on_undo is not None:
+            on_undo()
 
     @property
     def message(self) -> str:
@@ -206,7 +229,7 @@ class ScanBar(QWidget):
     def scan_text(self) -> str:
         """What is said of the scan, as one line; empty while it is quiet."""
         shown = [
-            label.text()
+            label.full_text
             for label in (self._counted, self._rate, self._left, self._space)
             if not label.isHidden()
         ]
@@ -221,8 +244,9 @@ class ScanBar(QWidget):
             self._set_paused(True)
             self.pause_requested.emit()
 
-    def _say(self, label: QLabel, text: str) -> None:
-        label.setText(text)
+    def _say(self, label: ElidedLabel, text: str) -> None:
+        about_space = self.tr("{text}: disk space for catalog, thumbnails and index in the end")
+        label.set_full_text(text, about_space.format(text=text) if label is self._space and text else "")
         label.setVisible(bool(text))
 
     def _counted_text(self, progress: ScanProgress) -> str:
@@ -255,6 +279,23 @@ class ScanBar(QWidget):
         return self.tr("the library will take about {size}").format(size=size)
 
 
+class _Messages(QWidget):
+    """The message and what belongs to it, in whatever room the rest of the bar leaves."""
+
+    def __init__(self, message: _Message, undo: QPushButton) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        across = QHBoxLayout(self)
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(2)
+        across.addWidget(message)
+        across.addWidget(undo)
+        across.addStretch(1)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+
 class _Message(QPushButton):
     """One line, shortened to its room, whole in its tip; a click takes it away."""
 
@@ -263,12 +304,9 @@ class _Message(QPushButton):
         self.line = ""
         self._error = False
         set_role(self, "link")
-        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        policy.setRetainSizeWhenHidden(True)  # its room keeps the others where they are
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.hide()
         self.setAccessibleName(self.tr("No message"))
-        self.clicked.connect(lambda: self.set_line("", False))
 
     def set_line(self, line: str, error: bool) -> None:
         self.line, self._error = line, error
@@ -277,7 +315,12 @@ class _Message(QPushButton):
         self.setVisible(bool(line))
         color = theme().less if error else theme().muted
         self.setStyleSheet(f"QPushButton {{ color: {color}; text-decoration: none; }}")
+        self.updateGeometry()
         self._elide()
+
+    def sizeHint(self) -> QSize:
+        width = self.fontMetrics().horizontalAdvance(self.line) + ROOM_AROUND
+        return QSize(width, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())
@@ -287,13 +330,13 @@ class _Message(QPushButton):
         self._elide()
 
     def _elide(self) -> None:
-        room = max(0, self.width() - 12)
+        room = max(0, self.width() - ROOM_AROUND)
         shown = self.fontMetrics().elidedText(self.line, Qt.TextElideMode.ElideRight, room)
         self.setText(shown.replace("&", "&&"))
 
 
-def _muted() -> QLabel:
-    label = QLabel()
+def _muted() -> ElidedLabel:
+    label = ElidedLabel()
     set_role(label, "muted")
     return label
 

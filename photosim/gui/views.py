@@ -43,6 +43,13 @@ class QueryItem:
         """The file's name for people; empty for a picture without one."""
         return os.fsencode(os.path.basename(self.path)).decode("utf-8", "replace")
 
+    @property
+    def whole_photo(self) -> int | None:
+        """The photo of the library that it is; None for a part of one, and for what is in no folder of it."""
+        if self.region is not None:
+            return None
+        return self.photo_id if self.example is None else self.example.photo_id
+
     def examined(self, example: Example, thumbnail: bytes | None) -> QueryItem:
         return replace(self, example=example, thumbnail=thumbnail, image=None)
 

@@ -24,6 +24,7 @@ from photosim.gui.clipboard import read_clipboard
 from photosim.gui.drop import Drop, read_drop
 from photosim.gui.file_choice import choose_folder, choose_photos, pictures_folder
 from photosim.gui.grid import DEFAULT_PHOTO_SIZE, PHOTO_SIZES, PhotoGrid
+from photosim.gui.grid_answers import GridAnswers
 from photosim.gui.library_keeper import LibraryKeeper
 from photosim.gui.navigator import Navigator
 from photosim.gui.photo_actions import PhotoActions
@@ -78,6 +79,9 @@ class MainWindow(QMainWindow):
             library, self.tasks, self.feed, self.runner, self.grid, self.header, self.bar, self
         )
         self.photo_actions = PhotoActions(library, self.tasks, self.feed, self.navigator, self)
+        self.grid_answers = GridAnswers(
+            library.catalog, self.tasks, self.navigator, self.grid, self.photo_actions, self
+        )
         self.viewing = Viewing(
             library, self.tasks, self.navigator, self.grid, self.inspector, self.full_view, self
         )
@@ -116,6 +120,10 @@ class MainWindow(QMainWindow):
         self.scan_bar.say(text, error)
         self.scan_bar.show()
 
+    def _say_answer_kept(self, text: str) -> None:
+        self.scan_bar.say(text, on_undo=self.grid_answers.undo)
+        self.scan_bar.show()
+
     # Parts
 
     def _make_actions(self) -> None:
@@ -133,10 +141,13 @@ class MainWindow(QMainWindow):
         made.add(edit, "paste", self.tr("&Paste as query"), ["Ctrl+V"], self._paste)
         made.add(edit, "select_all", self.tr("Select &all"), ["Ctrl+A"], self.grid.selectAll)
         made.add(edit, "filter", self.tr("&Filter"), ["Ctrl+F"], self._focus_filter)
+        edit.addSeparator()
+        made.add(edit, "undo_answer", self.tr("&Undo answer"), ["Ctrl+Z"], self.grid_answers.undo)
         query = made.menu(self.tr("&Photo"))
         made.add(query, "find", self.tr("&Find similar"), ["Ctrl+Return"], self._find_selected)
         made.add(query, "more", self.tr("&More like this"), ["Ctrl+M"], self._more_selected)
         made.add(query, "less", self.tr("&Less like this"), ["Ctrl+L"], self._less_selected)
+        made.add(query, "move_up", self.tr("Move &up in the ranking"), ["Alt+Up"], self.grid.move_up)
         made.add(query, "region", self.tr("Similar to &part of it…"), ["Ctrl+R"], self._start_region)
         made.add(query, "why", self.tr("Wh&y it matches…"), ["Ctrl+Y"], self._explain)
         made.add(query, "full_view", self.tr("F&ull view"), ["F11"], self._full_view)
@@ -153,7 +164,7 @@ class MainWindow(QMainWindow):
         help_menu = made.menu(self.tr("&Help"))
         made.add(help_menu, "shortcuts", self.tr("&Keyboard shortcuts"), ["F1"], self._show_shortcuts)
         made.add(help_menu, "about", self.tr("&About photosim"), [], self._show_about)
-        for name in ("back", "forward"):
+        for name in ("back", "forward", "undo_answer", "move_up"):
             made.actions[name].setEnabled(False)
 
     def _connect(self) -> None:
@@ -193,6 +204,13 @@ class MainWindow(QMainWindow):
         self.inspector.why_requested.connect(lambda photo_id: self.why.open(photo_id))
         self.why.said.connect(self.say)
         self.photo_actions.failed.connect(self._fail)
+        answers, actions = self.grid_answers, self.menus.actions
+        answers.said.connect(self.say)
+        answers.failed.connect(self._fail)
+        answers.kept.connect(self._say_answer_kept)
+        answers.undoable.connect(actions["undo_answer"].setEnabled)
+        answers.movable.connect(actions["move_up"].setEnabled)
+        self.grid.dragging.connect(self.bar.strip.add_button.set_highlighted)
         self.failures.retry_requested.connect(self.keeper.retry_failed)
         self.failures.show_in_folder.connect(self.photo_actions.show_path)
         self.invitation.choose_folder.connect(self._choose_folder)
@@ -385,7 +403,8 @@ class MainWindow(QMainWindow):
         self.inspector.start_region_mode()
 
     def _photo_menu(self, at: QPoint) -> None:
-        self.photo_actions.menu(self, self._selected(), at, self.viewing.open_full_view)
+        move_up = self.grid.move_up if self.grid.movable else None
+        self.photo_actions.menu(self, self._selected(), at, self.viewing.open_full_view, move_up)
 
     # Views
 
@@ -499,7 +518,10 @@ class MainWindow(QMainWindow):
             return
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
-        self._take(read_drop(event.mimeData()), add=over_strip)
+        if self.grid.carried:
+            self.photo_actions.add(self.grid.carried)  # also those whose files are out of reach
+        else:
+            self._take(read_drop(event.mimeData()), add=over_strip)
 
     def _end_drag(self) -> None:
         self.invitation.set_highlighted(False)

@@ -142,3 +142,26 @@ def test_a_message_goes_by_itself(bar: ScanBar, qtbot: QtBot) -> None:
     bar.say("Copied a.jpg")
     bar._message_timer.start(30)
     qtbot.waitUntil(lambda: bar.message == "")
+
+
+def test_a_line_can_be_taken_back_while_it_is_there(bar: ScanBar, qtbot: QtBot) -> None:
+    taken_back: list[bool] = []
+    bar.say("Kept as an answer too (1 so far)", on_undo=lambda: taken_back.append(True))
+    assert bar.undo_button.isVisible()
+    gap = bar.undo_button.x() - bar._message.geometry().right()
+    assert 0 <= gap < 10  # right behind the line
+    qtbot.mouseClick(bar.undo_button, Qt.MouseButton.LeftButton)
+    assert taken_back == [True] and bar.message == "" and not bar.undo_button.isVisible()
+    bar.say("Kept as an answer too (2 so far)", on_undo=lambda: taken_back.append(True))
+    bar.say("Copied a.jpg")
+    assert not bar.undo_button.isVisible()
+
+
+def test_a_scan_asks_for_no_wider_window(bar: ScanBar) -> None:
+    quiet = bar.minimumSizeHint().width()
+    bar.show_progress(replace(READING, phase="moving", to="deepranking-v2"), wanted=True)
+    bar.say("a line as long as the names of files can make it " * 10)
+    assert quiet < bar.minimumSizeHint().width() < 640  # less than the columns above it need
+    bar.resize(bar.minimumSizeHint().width(), 34)
+    words = (bar._counted, bar._rate, bar._left, bar._space)
+    assert all(label.toolTip().startswith(label.full_text) for label in words if label.isVisible())
