@@ -1,0 +1,126 @@
+"""The page of a training: it says what goes on, how long it takes, and what to do where it fails."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QLocale
+from pytestqt.qtbot import QtBot
+
+from photosim.gui.teach.train_page import TrainPage, time_left
+from photosim.teaching.lesson import TuningProgress
+
+
+@pytest.fixture
+def page(qtbot: QtBot) -> TrainPage:
+    page = TrainPage()
+    page.setLocale(QLocale("en_GB"))
+    qtbot.addWidget(page)
+    page.resize(1000, 600)
+    page.show()
+    return page
+
+
+def progress(
+    phase: str, step: int, seconds: float, left: float | None = 9.0, **more: float
+) -> TuningProgress:
+    about = {"loss": 0.1, "accuracy": None, "steps": 100} | more
+    return TuningProgress(phase=phase, step=step, seconds=seconds, seconds_left=left, **about)  # type: ignore[arg-type]
+
+
+def test_it_says_what_goes_on(page: TrainPage) -> None:
+    page.begin(1048, trunk=False)
+    assert page.words[0] == "Getting your answers ready…"
+    page.show_progress(progress("choosing", 1, 0.1))
+    assert page.words[0] == "Finding how strongly to learn…"
+    page.show_progress(progress("training", 1, 3.0))
+    assert page.words[0] == "Learning from 1,048 answers…"
+    assert "longer" not in page.words[1]
+    page.show_comparing()
+    assert page.words == (
+        "Trying what was learned…",
+        "The answers kept back are looked at now, for the first and only time.",
+        "",
+    )
+
+
+def test_training_how_photos_are_seen_is_said_to_take_longer(page: TrainPage) -> None:
+    page.begin(48, trunk=True)
+    page.show_progress(progress("training", 1, 3.0))
+    assert "takes longer" in page.words[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.5, "almost done"),
+        (7.2, "about 8 s left"),
+        (41, "about 45 s left"),
+        (80, "about 1 min left"),
+        (1500, "about 25 min left"),
+        (9000, "about 2.5 h left"),
+    ],
+)
+def test_the_time_left_is_no_more_exact_than_an_estimate_is(
+    page: TrainPage, seconds: float, words: str
+) -> None:
+    assert time_left(seconds, page) == words
+    page.show_progress(progress("training", 1, 1.0, seconds))
+    assert page.words[2] == words
+
+
+def test_the_bar_never_goes_back(page: TrainPage) -> None:
+    page.begin(48, trunk=False)
+    seen = []
+    for seconds, left in ((1.0, 9.0), (5.0, 5.0), (6.0, 14.0), (15.0, 5.0)):
+        page.show_progress(progress("choosing", 1, seconds, left))
+        seen.append(page._bar.value())
+    assert seen == [100, 500, 500, 750]
+
+
+def test_without_an_estimate_the_steps_are_shown(page: TrainPage) -> None:
+    page.show_progress(progress("training", 30, 1.0, None))
+    assert (page._bar.value(), page._bar.maximum(), page.words[2]) == (30, 100, "")
+
+
+def test_both_figures_are_plotted_over_one_time(page: TrainPage) -> None:
+    """A phase whose clock begins anew is drawn behind the one before."""
+    page.begin(48, trunk=False)
+    page.show_progress(progress("choosing", 1, 1.0, loss=0.4))
+    page.show_progress(progress("choosing", 2, 2.0, loss=0.3, accuracy=0.7))
+    page.show_progress(progress("choosing", 1, 3.0, loss=0.4))
+    page.show_progress(progress("training", 1, 0.5, loss=0.35, accuracy=0.8))
+    assert page.loss.curve.xs == [1.0, 2.0, 3.0, 3.5]
+    assert [xs for xs, _ in page.loss.curve.pieces()] == [[1.0, 2.0], [3.0], [3.5]]
+    assert page.accuracy.curve.ys == [0.7, 0.8]
+    assert page.accuracy.value_text == "80 %"
+
+
+def test_a_plot_without_a_figure_makes_room(page: TrainPage) -> None:
+    page.begin(25, trunk=False)
+    page.show_progress(progress("training", 1, 1.0))
+    assert not page.accuracy.isVisible() and page.loss.isVisible()
+    page.begin(80, trunk=False)
+    assert page.accuracy.isVisible() and not len(page.loss.curve)
+
+
+def test_a_failure_is_one_line_with_the_way_on(page: TrainPage, qtbot: QtBot) -> None:
+    page.begin(48, trunk=False)
+    assert page.first_focus() is page.cancel_button
+    page.show_failure("12 answers so far: training begins at 20")
+    assert page.failed
+    assert page.words[:2] == ("No model came of it", "12 answers so far: training begins at 20")
+    assert not page.loss.isVisible() and not page.cancel_button.isVisible()
+    assert page.first_focus() is page.back_button
+    with qtbot.waitSignal(page.back_requested):
+        page.back_button.click()
+    page.begin(48, trunk=False)
+    assert not page.failed and page.cancel_button.isVisible() and not page.back_button.isVisible()
+
+
+def test_cancel_can_be_pressed_once(page: TrainPage, qtbot: QtBot) -> None:
+    page.begin(48, trunk=False)
+    with qtbot.waitSignal(page.cancel_requested):
+        page.cancel_button.click()
+    assert not page.cancel_button.isEnabled()
+    page.begin(48, trunk=False)
+    assert page.cancel_button.isEnabled()
