@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,13 @@ import numpy.typing as npt
 from photosim.catalog import ActiveModel, Catalog, Photo, ThumbnailStore
 from photosim.engine.interactive import InteractiveWorker
 from photosim.engine.messages import Region, WorkerSetup
-from photosim.errors import QueryError, UnreadablePhoto
+from photosim.errors import ModelError, QueryError, UnreadablePhoto
 from photosim.imaging.reading import check_region, content_hash, read_bytes
 from photosim.model.card import ModelCard
 from photosim.model.device import REQUESTS, available_cores, check_request
-from photosim.model.embedding import load_embedding
+from photosim.model.embedding import Embedding, load_embedding
 from photosim.model.registry import Registry
+from photosim.model.store import Draft, ModelStore
 from photosim.paths import Folders, bundled_models
 from photosim.search.searcher import Searcher
 from photosim.settings import Settings
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from photosim.search.verification import Verifier
 
 _FORGOTTEN_AT_ONCE = 500
+_NEWEST_BUNDLED = ""
+"""The wish for whatever bundled model is the newest, today and after the next update."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,9 +66,9 @@ class Library:
     """The catalog, thumbnails, settings, model, searcher and interactive worker of one library.
 
     `card` is the model that answers. `next_card` is the one that takes its place once a scan has read all
-    photos for it, None where the library has the model it should have: a new library begins with the newest
-    bundled model, one that a bundled model answers moves to the newest, and one with a model of the user's
-    own stays.
+    photos for it, None where the library has the model it should have: the one that the user chose, and
+    where nobody chose, the newest bundled one. A chosen model that is gone is forgiven: a bundled one
+    answers then. `store` keeps the user's own models.
 
     Raises LibraryError or ModelError, with nothing left open, where one of them cannot be had.
     """
@@ -75,13 +78,17 @@ class Library:
         self.folders = folders
         self.settings = Settings(folders.settings)
         self.registry = Registry(bundled_models(), folders.models)
+        self.store = ModelStore(folders.models, self.registry)
+        self.store.tidy()
         if device is not None:
             check_request(device)
         kept = self.settings.get("device", "auto")
         self.device: str = device or (kept if kept in REQUESTS else "auto")
         self.threads = threads or available_cores()
         self.catalog = Catalog(folders.catalog)
+        self._missed: str | None = None  # the chosen model that is gone, once that has been said
         try:
+            self._wish = self.catalog.wish()
             self.card, self.next_card = self._choose_models()
             self.thumbnails = ThumbnailStore(folders.thumbnails)
         except BaseException:
@@ -130,48 +137,153 @@ class Library:
         if active is None or active.trunk != self.card.trunk:
             self.catalog.set_active_model(ActiveModel(self.card.version, self.card.trunk))
 
-    def take_over(self) -> None:
-        """Let the next model answer from now on. For the scan that has read every photo within reach for it.
+    def use_model(self, version_or_name: str, searcher: Searcher | None = None) -> bool:
+        """Rank with this model from now on, and after the next start; returns whether it answers already.
+
+        A model of the same trunk does at once: exact search over its embeddings, until `index` has made its
+        graph. For one of another trunk a scan has to read the photos, and the one there is answers until
+        then. `searcher` may be one of `searcher_for`, which has the embeddings in memory. Blocks for seconds:
+        not for the GUI's thread. Raises ModelError, with nothing changed, where there is no such model, it
+        is damaged, or its trunk is not installed.
+        """
+        card = self.registry.get(version_or_name)
+        newest = card.version == self.registry.default().version
+        return self._wish_for(card, _NEWEST_BUNDLED if newest else card.version, searcher)
+
+    def revert_to_bundled(self) -> bool:
+        """Rank with the newest bundled model, as if none had ever been chosen; see `use_model`."""
+        return self._wish_for(self.registry.default(), _NEWEST_BUNDLED, None)
+
+    def _wish_for(self, card: ModelCard, wish: str, searcher: Searcher | None) -> bool:
+        if not _has_trunk(card):
+            raise ModelError(
+                f"{card.name} needs the trunk {card.needed_trunk}, which no installed model has: "
+                "update photosim, or import the model that it was made from"
+            )
+        embedding = load_embedding(card)  # damage shows before anything is changed
+        self.follow()
+        if not self._has_features_for(card):
+            with self._changing_model:
+                self.catalog.set_wish(wish)
+                self._wish, self.next_card = wish, card
+            return False
+        if searcher is None or searcher.card.version != card.version:
+            searcher = self.searcher_for(card, embedding)
+        searcher.card = card  # a draft's had no name yet
+        searcher.refresh()
+        with self._changing_model:
+            self.catalog.set_wish(wish, ActiveModel(card.version, card.trunk))
+            self._wish = wish
+            if card.version == self.card.version:
+                self.next_card = None
+            else:
+                _log.info("%s takes over from %s", card.version, self.card.version)
+                self._use(card, None, searcher)
+        return True
+
+    def _has_features_for(self, card: ModelCard) -> bool:
+        if card.trunk == self.card.trunk:
+            return True
+        share = self.catalog.share_with_features(card.trunk)
+        return share.done == share.total
+
+    def index(self) -> None:
+        """Bring the active model's graph up to date and write what a start needs of it: some 15 s for 100,000
+        photos of a model that has just been chosen. Searching goes on, exactly, and by the graph once it is
+        there. A disk too full for it is no error.
+        """
+        searcher = self.searcher
+        try:
+            searcher.update_graph()
+        except OSError as error:
+            _log.warning("the graph was not written: %s", error)
+        searcher.save()
+
+    def take_over(self, card: ModelCard) -> None:
+        """Let `card`, the next model, answer from now on. For the scan that has read all photos within reach.
 
         Its embeddings and its graph are made while the old model still answers. Queries go to the one or to
         the other, never to both; a crash before the catalog says so leaves the old one, after it the new
-        one. Raises ModelError where the new model is damaged.
+        one. Nothing happens where the user has chosen another one meanwhile. Raises ModelError where the new
+        model is damaged.
         """
-        card = self.next_card
-        if card is None:
-            return
-        searcher = Searcher(self.catalog, self.folders, card, load_embedding(card))
+        searcher = self.searcher_for(card)
         try:
             searcher.update_graph()
         except OSError as error:
             _log.warning("the graph was not written: %s", error)
         searcher.save()
         with self._changing_model:
+            next_card = self.next_card
+            if next_card is None or next_card.version != card.version or self.catalog.wish() != self._wish:
+                return
             self.catalog.set_active_model(ActiveModel(card.version, card.trunk))
             _log.info("%s takes over from %s", card.version, self.card.version)
             self._use(card, None, searcher)
 
     def follow(self) -> bool:
-        """Use the model that another program's scan has let take over; returns whether there is one."""
-        active = self.catalog.active_model()
-        if active is None or active.version == self.card.version:
+        """See what another program has chosen or let take over; returns whether another model answers now."""
+        if not self._is_behind():
             return False
         with self._changing_model:
+            self._wish = self.catalog.wish()
             card, next_card = self._choose_models()
             if card.version == self.card.version:
+                self.next_card = next_card
                 return False
             self._use(card, next_card, None)
             return True
 
+    def _is_behind(self) -> bool:
+        active = self.catalog.active_model()
+        changed = active is not None and active.version != self.card.version
+        return changed or self.catalog.wish() != self._wish
+
+    def rename_model(self, version_or_name: str, name: str) -> ModelCard:
+        """Give one of the user's models another name; raises ModelError where that cannot be."""
+        renamed = self.store.rename(self.registry.get(version_or_name), name)
+        with self._changing_model:
+            if renamed.version == self.card.version:
+                self.card = replace(self.card, name=renamed.name)
+                if self._searcher is not None:
+                    self._searcher.card = self.card
+            if self.next_card is not None and renamed.version == self.next_card.version:
+                self.next_card = replace(self.next_card, name=renamed.name)
+        return renamed
+
+    def delete_model(self, version_or_name: str) -> ModelCard:
+        """Remove one of the user's models; returns the card it had.
+
+        Raises ModelError for a bundled one, the one that answers or is to, and one that others need.
+        """
+        self.follow()
+        card = self.registry.get(version_or_name)
+        if card.version == self.card.version:
+            raise ModelError(f"{card.name} ranks this library: choose another model first")
+        if self.next_card is not None and card.version == self.next_card.version:
+            raise ModelError(f"this library is on its way to {card.name}: choose another model first")
+        self.store.delete(card)
+        self._remove_caches({card.version})
+        return card
+
     def forget_other_models(self) -> None:
-        """Delete features, embeddings and graphs of other trunks, unless the library is on its way to one."""
+        """Delete features of other trunks, and other models' embeddings and graphs, unless the library is on
+        its way to another trunk.
+
+        The bundled models' of the same trunk stay: one click goes back to them.
+        """
+        self.follow()
+        while self.next_card is None and self.catalog.forget_features(_FORGOTTEN_AT_ONCE):
+            pass
         if self.next_card is not None:
             return
-        while self.catalog.forget_features(_FORGOTTEN_AT_ONCE):
-            pass
-        kept = {card.version for card in self.registry.cards() if card.trunk == self.card.trunk}
+        active = self.card
+        kept = {card.version for card in self.registry.cards() if card.bundled and card.trunk == active.trunk}
+        self._remove_caches({path.stem for path in self._caches()} - kept - {active.version})
+
+    def _remove_caches(self, versions: set[str]) -> None:
         for path in list(self._caches()):
-            if path.stem not in kept:
+            if path.stem in versions:
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:
@@ -186,25 +298,45 @@ class Library:
     def _choose_models(self) -> tuple[ModelCard, ModelCard | None]:
         """The model that answers by what the catalog has, and the one to move to, if any."""
         default = self.registry.default()
-        cards = self.registry.cards()
+        cards = [card for card in self.registry.cards() if _has_trunk(card)]
         active = self.catalog.active_model()
+        wished = self._wished(cards, default)
         # A library of before this was kept has features all the same.
         trunks = self.catalog.trunks() if active is None else [active.trunk]
         candidates = [card for trunk in trunks for card in reversed(cards) if card.trunk == trunk]
         # The same version, else the newest bundled one of the same trunk, else any.
         candidates.sort(key=lambda card: (active is None or card.version != active.version, not card.bundled))
         if not candidates:
-            return default, None  # nothing here can use what there is: all is read anew
+            return wished or default, None  # nothing here can use what there is: all is read anew
         card = candidates[0]
+        if wished is not None:
+            return (wished, None) if wished.trunk == card.trunk else (card, wished)
         moves = card.bundled and card.version != default.version
         return card, default if moves else None
 
+    def _wished(self, cards: list[ModelCard], default: ModelCard) -> ModelCard | None:
+        """The model that the user chose, where one has been chosen and it is there."""
+        if self._wish is None:
+            return None
+        if self._wish == _NEWEST_BUNDLED:
+            return default
+        for card in cards:
+            if card.version == self._wish:
+                return card
+        if self._missed != self._wish:
+            self._missed = self._wish
+            _log.warning("the model %s is gone or has no trunk here: a bundled one answers", self._wish)
+        return None
+
     def _use(self, card: ModelCard, next_card: ModelCard | None, searcher: Searcher | None) -> None:
         with self._lock:
-            before = self._worker
+            # The worker runs the trunk, and knows nothing of what becomes of its features. The files of
+            # a tuned trunk are the model's own, and would go with it.
+            same = card.trunk == self.card.trunk and self.card.trunk_base is None
+            before = None if same else self._worker
             self.card, self.next_card, self._searcher = card, next_card, searcher
-            self._worker = None if before is None else InteractiveWorker(self.setup_for(card))
-            if self._worker is not None:
+            if before is not None:
+                self._worker = InteractiveWorker(self.setup_for(card))
                 self._worker.warm()
         if before is not None:
             before.retire()
@@ -218,6 +350,16 @@ class Library:
             if self._searcher is None:
                 self._searcher = Searcher(self.catalog, self.folders, self.card, load_embedding(self.card))
             return self._searcher
+
+    def searcher_for(self, model: ModelCard | Draft, embedding: Embedding | None = None) -> Searcher:
+        """Searches the library with another model, which stays inactive: a draft, or an installed one.
+
+        Its embeddings are made at the first refresh, in memory: nothing is written unless it is told to.
+        Raises ModelError where the model is damaged.
+        """
+        if isinstance(model, Draft):
+            return Searcher(self.catalog, self.folders, model.card, model.embedding)
+        return Searcher(self.catalog, self.folders, model, embedding or load_embedding(model))
 
     @property
     def worker(self) -> InteractiveWorker:
@@ -333,6 +475,10 @@ class Library:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _has_trunk(card: ModelCard) -> bool:
+    return card.has_trunk or card.lender is not None
 
 
 def _unchanged(path: str, photo: Photo) -> bool:

@@ -283,6 +283,19 @@ class Catalog:
         with self._database.writing() as connection:
             connection.execute("UPDATE library SET model = ?, trunk = ?", (model.version, model.trunk))
 
+    def wish(self) -> str | None:
+        """The version of the model that the user chose; "" for the newest bundled one, None for no choice."""
+        with self._database.reading() as connection:
+            (wish,) = connection.execute("SELECT wish FROM library").fetchone()
+        return None if wish is None else str(wish)
+
+    def set_wish(self, wish: str, active: ActiveModel | None = None) -> None:
+        """Keep the user's choice of a model, and let `active` answer from now on; on disk when it returns."""
+        with self._database.writing_through() as connection:
+            connection.execute("UPDATE library SET wish = ?", (wish,))
+            if active is not None:
+                connection.execute("UPDATE library SET model = ?, trunk = ?", (active.version, active.trunk))
+
     def trunks(self) -> list[str]:
         """The trunks of which there are features, that of the most photos first."""
         with self._database.reading() as connection:
@@ -423,18 +436,25 @@ class Catalog:
 
     def photo_by_path(self, path: str) -> Photo | None:
         """The photo last seen at this absolute path, whatever lies there now."""
-        if not _is_text(path):
-            return None
+        content_hash = self.hashes_by_path([path]).get(path)
+        return None if content_hash is None else self.photo_by_hash(content_hash)
+
+    def hashes_by_path(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """The content hashes of the photos last seen at these absolute paths; others are left out."""
+        found: dict[str, bytes] = {}
         with self._database.reading() as connection:
-            for folder_id, folder in connection.execute("SELECT id, path FROM folders").fetchall():
-                if path.startswith(_as_prefix(folder)):
-                    row = connection.execute(
-                        "SELECT photo_id FROM places WHERE folder_id = ? AND path = ?",
-                        (folder_id, path[len(_as_prefix(folder)) :]),
-                    ).fetchone()
-                    if row is not None:
-                        return self.photo(row[0])
-        return None
+            folders = connection.execute("SELECT id, path FROM folders").fetchall()
+            for path in filter(_is_text, paths):
+                for folder_id, folder in folders:
+                    if path.startswith(_as_prefix(folder)):
+                        row = connection.execute(
+                            "SELECT content_hash FROM places JOIN photos ON photos.id = photo_id"
+                            " WHERE folder_id = ? AND path = ?",
+                            (folder_id, path[len(_as_prefix(folder)) :]),
+                        ).fetchone()
+                        if row is not None:
+                            found[path] = row[0]
+        return found
 
     def shown_ids(self, folder_id: int | None = None, below: str = "") -> npt.NDArray[np.int64]:
         """Ascending ids, int64 [N], of photos with a place: in the library, in one folder, or `below` it.

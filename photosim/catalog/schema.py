@@ -85,7 +85,8 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
         "answers, the model that was wished for",
         """
-        -- The model that a user chose while the library has yet to be read for it; NULL where none waits.
+        -- The version of the model that the user chose, whether it answers already or the library has yet to
+        -- be read for it; empty for the newest bundled one, NULL where nobody chose.
         ALTER TABLE library ADD COLUMN wish TEXT;
 
         -- By content, not by photo: an answer outlives the folder it was given in.

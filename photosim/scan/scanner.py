@@ -119,7 +119,8 @@ class _Scan:
         self._thumbnails: ThumbnailStore = library.thumbnails
         self._control = control
         self._scanned: set[int] = set()
-        self._tried: set[tuple[int, str]] = set()  # read again, whatever came of it
+        self._target = library.target_card  # the model for which photos are read again
+        self._tried: set[tuple[str, int, str]] = set()  # read again for a trunk, whatever came of it
         self._looked = time.monotonic()  # for folders added while photos are read again
         self._begun = time.monotonic()
         self._sum = ScanSummary()
@@ -134,10 +135,12 @@ class _Scan:
             while not self._control.cancelled:
                 yield from self._scan_folders()
                 yield from self._read_again()
-                if not self._folder_waits():
-                    break
-            yield from self._read_thumbnails()
-            yield from self._end_move()
+                if self._folder_waits():
+                    continue
+                yield from self._read_thumbnails()
+                yield from self._end_move()
+                if self._library.target_card.version == self._target.version:
+                    break  # else the user chose another model meanwhile
         finally:
             self._thumbnails.remove_many(self._catalog.forget_old_orphans())
         self._count_removed()
@@ -255,19 +258,20 @@ class _Scan:
     def _jobs(self, files: dict[int, _FileToRead]) -> Iterator[Job]:
         for number, file in files.items():
             if file.again:
-                if self._folder_added():
+                if self._folder_added() or self._library.target_card.trunk != self._target.trunk:
                     return  # new photos come first; the rest is still known to be missing
-                self._tried.add((file.folder_id, file.seen.path))
+                self._tried.add((self._target.trunk, file.folder_id, file.seen.path))
             if file.folder_id in self._left:
                 self._progress = replace(self._progress, done=self._progress.done + 1)
             else:
                 yield Job(number, file.path)
 
     def _folder_added(self) -> bool:
-        """Whether a folder waits to be scanned, looked at now and then."""
+        """Whether a folder waits to be scanned, looked at now and then; the choice of a model as well."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return False
         self._looked = time.monotonic()
+        self._library.follow()
         return self._folder_waits()
 
     def _drive(
@@ -364,6 +368,7 @@ class _Scan:
     def _read_again(self) -> Iterator[ScanProgress]:
         """Read them again, those within reach, until they are done or somebody adds a folder."""
         while not self._folder_waits() and not self._control.cancelled:
+            self._target = self._library.target_card
             again = self._files_to_read_again()
             if not again:
                 break
@@ -376,9 +381,10 @@ class _Scan:
         """Let the next model take over when nothing is left to read for it; what the last one left goes."""
         if self._control.cancelled:
             return
-        if self._library.next_card is not None and self._within_reach():
+        next_card = self._library.next_card
+        if next_card is not None and next_card.version == self._target.version and self._within_reach():
             yield self._now("indexing")
-            self._library.take_over()
+            self._library.take_over(self._target)
         elif self._progress.phase == "moving":  # photos were read again, but for the model that answers
             yield from self._index()
         self._library.forget_other_models()
@@ -386,8 +392,8 @@ class _Scan:
     def _files_to_read_again(self) -> list[_FileToRead]:
         """One file for each photo that lacks features and can be reached, if there is one not tried yet."""
         files: dict[int, _FileToRead] = {}
-        for file in self._catalog.files_to_read(self._library.target_card.trunk):
-            place = (file.folder_id, file.path)
+        for file in self._catalog.files_to_read(self._target.trunk):
+            place = (self._target.trunk, file.folder_id, file.path)
             if file.photo_id in files or place in self._tried or file.folder_id in self._left:
                 continue
             seen = FileSeen(file.path, file.size, file.modified_ns)
@@ -413,7 +419,7 @@ class _Scan:
         """Give photos out of reach provisional features, so that they are found until they are back."""
         if self._control.cancelled:
             return
-        card = self._library.target_card
+        card = self._target
         lacking = self._catalog.offline_without_features(card.trunk)
         if not lacking:
             return
@@ -463,11 +469,7 @@ class _Scan:
 
     def _index(self) -> Iterator[ScanProgress]:
         yield self._now("indexing")
-        try:
-            self._library.searcher.update_graph()
-        except OSError as error:
-            _log.warning("the graph was not written: %s", error)
-        self._library.searcher.save()
+        self._library.index()
 
     def _count(self, what: str, by: int = 1) -> None:
         self._sum = replace(self._sum, **{what: getattr(self._sum, what) + by})

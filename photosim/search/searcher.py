@@ -82,6 +82,7 @@ class Searcher:
         self._graph: Graph | None = None
         self._refreshing = threading.Lock()
         self._stepping = threading.Lock()
+        self._building = threading.Lock()
         self._saved_seq = 0
         self._threads = available_cores()
 
@@ -126,8 +127,13 @@ class Searcher:
     def update_graph(self) -> GraphCard:
         """Bring the graph up to date with the catalog, measure it, and write it; returns its card.
 
-        Raises OSError where it cannot be written; the graph in memory serves all the same.
+        A graph built anew takes the old one's place when it is ready. Raises OSError where it cannot be
+        written; the graph in memory serves all the same.
         """
+        with self._building:  # whoever comes second finds it done
+            return self._update_graph()
+
+    def _update_graph(self) -> GraphCard:
         self.refresh()
         ids, matrix, _ = self._current()
         seq = self._vectors.seq if self._vectors else 0

@@ -135,10 +135,11 @@ def test_features_of_the_new_trunk_are_what_its_model_sees_of_the_files(
 def test_a_library_of_before_models_were_written_down_keeps_its_model(
     old_library: Folders, photos: Path
 ) -> None:
-    """Its catalog has the first schema: no active model, no provisional features."""
+    """Its catalog has the first schema: no active model, no provisional features, no answers, no wish."""
     connection = sqlite3.connect(old_library.catalog)
     with connection:
         connection.executescript(
+            "DROP TABLE answers; DROP TABLE answer_sides; ALTER TABLE library DROP COLUMN wish;"
             "DROP INDEX features_provisional; DROP INDEX features_of_trunk;"
             "ALTER TABLE features DROP COLUMN provisional;"
             "ALTER TABLE library DROP COLUMN model; ALTER TABLE library DROP COLUMN trunk;"
