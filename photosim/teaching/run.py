@@ -33,6 +33,7 @@ TuningEvent = TuningProgress | Finished | Failed
 class TuningRun:
     """A tuning of the model `card` by these answers, or by those in the catalog; runs from now on.
 
+    With `trunk`, the last blocks of its trunk are tuned before its embedding, on a GPU where `device` allows.
     It reads the catalog and writes nothing: what it makes arrives with `Finished`. Its process ends with
     this program, however that ends.
     """
@@ -42,14 +43,18 @@ class TuningRun:
         folders: Folders,
         card: ModelCard,
         *,
+        trunk: bool = False,
         answers: Sequence[Answer] | None = None,
+        device: str = "auto",
         threads: int | None = None,
         tuner: Tuner = tune_embedding,
     ) -> None:
         setup = TuningSetup(
-            folders.catalog,
+            folders,
             card,
             None if answers is None else tuple(answers),
+            trunk,
+            device,
             threads or available_cores(),
             tuner,
         )

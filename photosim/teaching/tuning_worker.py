@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-from photosim.catalog import Answer, Catalog
+from photosim.catalog import Answer, Catalog, ThumbnailStore
 from photosim.model.card import ModelCard
 from photosim.model.embedding import Embedding, load_embedding
+from photosim.paths import Folders
 from photosim.teaching.gathering import Gathered, KeptBack, Tally, check, gather
 from photosim.teaching.lesson import Lesson, Tuned, TuningProgress
+from photosim.teaching.tuned_trunk import TrunkChanges
 
 Tuner = Callable[[Embedding, float, Lesson], Generator[TuningProgress, None, Tuned]]
 """Like photosim.teaching.tuning.tune."""
@@ -20,11 +21,15 @@ Tuner = Callable[[Embedding, float, Lesson], Generator[TuningProgress, None, Tun
 
 @dataclass(frozen=True)
 class Finished:
-    """A tuning that came to its end, with the kept-back answers to judge it by."""
+    """A tuning that came to its end, with the kept-back answers to judge it by.
+
+    Where the trunk was tuned too, the features of `kept_back` are those of the new one.
+    """
 
     tuned: Tuned
     kept_back: KeptBack
     tally: Tally
+    trunk: TrunkChanges | None = None
 
 
 def tune_embedding(base: Embedding, focus: float, lesson: Lesson) -> Generator[TuningProgress, None, Tuned]:
@@ -36,11 +41,13 @@ def tune_embedding(base: Embedding, focus: float, lesson: Lesson) -> Generator[T
 
 @dataclass(frozen=True)
 class TuningSetup:
-    """What the process needs. `answers` None means those in the catalog."""
+    """What the process needs. `answers` None means those in the catalog; `trunk`: tune the trunk first."""
 
-    catalog: Path
+    folders: Folders
     card: ModelCard
     answers: tuple[Answer, ...] | None
+    trunk: bool
+    device: str
     threads: int
     tuner: Tuner = tune_embedding
 
@@ -53,16 +60,28 @@ def main(connection: Connection, setup: TuningSetup) -> None:
 
 
 def _tuning(setup: TuningSetup) -> Generator[TuningProgress | Finished, None, None]:
-    gathered = _gathered(setup)
-    check(gathered)
-    tuned = yield from setup.tuner(load_embedding(setup.card), setup.card.focus, gathered.lesson)
-    yield Finished(tuned, gathered.kept_back, gathered.tally)
-
-
-def _gathered(setup: TuningSetup) -> Gathered:
-    catalog = Catalog(setup.catalog)
+    changes: TrunkChanges | None = None
+    catalog = Catalog(setup.folders.catalog)
     try:
         answers = catalog.answers.all() if setup.answers is None else setup.answers
-        return gather(catalog, setup.card.trunk, answers)
+        gathered = gather(catalog, setup.card.trunk, answers)
+        check(gathered)
+        if setup.trunk:
+            changes = yield from _tune_trunk(setup, catalog, gathered)
+            gathered = changes.gathered
     finally:
         catalog.close()
+    tuned = yield from setup.tuner(load_embedding(setup.card), setup.card.focus, gathered.lesson)
+    yield Finished(tuned, gathered.kept_back, gathered.tally, changes)
+
+
+def _tune_trunk(
+    setup: TuningSetup, catalog: Catalog, gathered: Gathered
+) -> Generator[TuningProgress, None, TrunkChanges]:
+    from photosim.teaching.trunk import tune_trunk
+
+    thumbnails = ThumbnailStore(setup.folders.thumbnails)
+    try:
+        return (yield from tune_trunk(setup.card, catalog, thumbnails, gathered, setup.device, setup.threads))
+    finally:
+        thumbnails.close()
