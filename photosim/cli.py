@@ -137,7 +137,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     command = add("models", "the models that decide what is similar")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    actions.add_parser("list", help="all models", parents=[everywhere, as_json], allow_abbrev=False)
+
+    def add_action(name: str, help: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(
+            name, help=help, description=help, parents=[everywhere, as_json], allow_abbrev=False
+        )
+        action.set_defaults(command=_MODEL_ACTIONS[name])
+        return action
+
+    add_action("list", "all models")
+    action = add_action("use", "rank with this model from now on")
+    action.add_argument("model", metavar="NAME", help="its name or version")
+    action = add_action("rename", "give a model of yours another name")
+    action.add_argument("model", metavar="OLD")
+    action.add_argument("name", metavar="NEW")
+    action = add_action("delete", "delete a model of yours")
+    action.add_argument("model", metavar="NAME")
+    action = add_action("export", "write a model of yours as one file, for others to import")
+    action.add_argument("model", metavar="NAME")
+    action.add_argument("file", metavar="FILE")
+    action.add_argument("--overwrite", action="store_true", help="also where FILE is there already")
+    action = add_action("import", "keep a model that somebody exported")
+    action.add_argument("file", metavar="FILE")
     command = add("export", "write the library's embeddings to a .csv or .npz file", as_json)
     command.add_argument("file", metavar="FILE")
     command = add("evaluate", "measure a model on folders of photos, the library untouched", as_json)
@@ -421,8 +442,70 @@ def _models_list(options: argparse.Namespace, folders: Folders) -> int:
         _print_json({"models": models})
         return 0
     for model in models:
-        marks = [mark for mark in ("active", "bundled") if model[mark]]
-        print(f"{model['version']}  {model['name']}  ({', '.join(marks)})")
+        name = "" if model["name"] == model["version"] else f"  {model['name']}"
+        marks = ", ".join(mark for mark in ("active", "bundled") if model[mark])
+        print(f"{model['version']}{name}{f'  ({marks})' if marks else ''}")
+    return 0
+
+
+def _models_use(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        card = library.registry.get(options.model)
+        answers = library.use_model(card.version)
+        if answers:
+            library.index()
+        move = library.moving()
+    report = {"name": card.name, "version": card.version, "active": answers}
+    if options.json:
+        _print_json(report | {"moving": None if move is None else asdict(move)})
+    elif answers:
+        print(f"photosim now ranks with {card.name}")
+    else:
+        print(
+            f"photosim ranks with {card.name} as soon as it has read the photos for it: "
+            "`photosim scan` does, an open window too"
+        )
+    return 0
+
+
+def _models_rename(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        card = library.rename_model(options.model, options.name)
+    if options.json:
+        _print_json({"name": card.name, "version": card.version})
+    else:
+        print(f"{options.model} is called {card.name} now")
+    return 0
+
+
+def _models_delete(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        card = library.delete_model(options.model)
+    if options.json:
+        _print_json({"name": card.name, "version": card.version})
+    else:
+        print(f"{card.name} is deleted; photos and answers are untouched")
+    return 0
+
+
+def _models_export(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        card = library.registry.get(options.model)
+        library.store.export(card, _path(options.file), options.overwrite)
+    if options.json:
+        _print_json({"name": card.name, "version": card.version, "file": options.file})
+    else:
+        print(f"{card.name} written to {options.file}; it runs on the trunk {card.needed_trunk}")
+    return 0
+
+
+def _models_import(options: argparse.Namespace, folders: Folders) -> int:
+    with _open(options, folders) as library:
+        card = library.store.import_(_path(options.file))
+    if options.json:
+        _print_json({"name": card.name, "version": card.version, "trunk": card.needed_trunk})
+    else:
+        print(f"{card.name} is kept, on the trunk {card.needed_trunk}: `photosim models use` ranks with it")
     return 0
 
 
@@ -494,10 +577,19 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Folders], int]] = {
     "status": _status,
     "failures": _failures,
     "search": _search,
-    "models": _models_list,
+    "models": _models_list,  # its actions each have their own
     "export": _export,
     "evaluate": _evaluate,
     "doctor": _doctor,
+}
+
+_MODEL_ACTIONS: dict[str, Callable[[argparse.Namespace, Folders], int]] = {
+    "list": _models_list,
+    "use": _models_use,
+    "rename": _models_rename,
+    "delete": _models_delete,
+    "export": _models_export,
+    "import": _models_import,
 }
 
 # Helpers

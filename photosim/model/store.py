@@ -17,7 +17,7 @@ import os
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -41,10 +41,12 @@ from photosim.model.card import (
     TRUNK_CHANGES,
     TRUNK_FILES,
     ModelCard,
+    load_card,
     parse_card,
 )
 from photosim.model.embedding import Embedding, embedding_file, read_embedding
 from photosim.model.registry import Registry
+from photosim.model.trunk_changes import load_weights
 
 SUFFIX = ".photosim"
 EXPORT_FORMAT = 1
@@ -141,7 +143,7 @@ class ModelStore:
             "metrics": dict(metrics),
             **trunk,
             **(entries or {}),
-            "files": {name: hashlib.sha256(content).hexdigest() for name, content in data.items()},
+            "files": {name: _digest(content) for name, content in data.items()},
         }
         folder = self._own / version
         made = parse_card(_as_json(card), folder / CARD, folder)
@@ -220,7 +222,8 @@ class ModelStore:
         except (OSError, ValueError) as error:
             raise ModelError(f"{card.folder / CARD} cannot be read: get the model again") from error
         tensors = {name: np.frombuffer(card.read_file(name), np.uint8) for name in names}
-        data = save(tensors, {_MARK: str(EXPORT_FORMAT), "card": text})
+        about = {_MARK: str(EXPORT_FORMAT), "card": text, "sha256": _digest(text.encode())}
+        data = save(tensors, about)
         if not overwrite and os.path.lexists(path):
             raise ModelError(f"{path} is there already: name another file")
         try:
@@ -254,12 +257,29 @@ class ModelStore:
                 )
             name = self.free_name(_tidied(card.name) or version)
             made = {"name": name, "version": version, "imported_version": card.version}
-            return self._write(entries | made, files)
+            return self._write(entries | made, files, lambda folder: self._check_trunk(folder, path))
 
     # Helpers
 
-    def _write(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> ModelCard:
-        """Put a model's folder in its place; the caller holds the lock."""
+    def _check_trunk(self, folder: Path, path: Path) -> None:
+        """Raise ModelError where a tuned trunk's tensors do not fit the trunk that they were made from."""
+        card = self._registry.with_lender(load_card(folder))
+        if card.trunk_base is None:
+            return
+        try:
+            load_weights(card)
+        except ModelError as error:
+            raise ModelError(
+                f"{path} is damaged (its tuned trunk is not one of {card.needed_trunk}): get the file again"
+            ) from error
+
+    def _write(
+        self,
+        card: Mapping[str, Any],
+        files: Mapping[str, bytes],
+        check: Callable[[Path], None] | None = None,
+    ) -> ModelCard:
+        """Put a model's folder in its place, if it passes `check`; the caller holds the lock."""
         target = self._own / card["version"]
         made = self._own / f".new-{secrets.token_hex(4)}"
         try:
@@ -268,6 +288,8 @@ class ModelStore:
                 for name, data in {**files, CARD: _as_json(card)}.items():
                     _write_synced(made / name, data)
                 _sync_folder(made)
+                if check is not None:
+                    check(made)
                 os.replace(made, target)
                 _sync_folder(self._own)
             except OSError as error:
@@ -337,6 +359,10 @@ def _new_version(now: datetime) -> str:
     return f"mine-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _as_json(card: Mapping[str, Any]) -> bytes:
     return (json.dumps(card, indent=2, allow_nan=False) + "\n").encode()
 
@@ -388,6 +414,8 @@ def _opened(path: Path) -> tuple[dict[str, npt.NDArray[Any]], bytes]:
         tensors = load(data)
     except (SafetensorError, ValueError, TypeError, KeyError, AttributeError):
         raise damaged from None
+    if about.get("sha256") != _digest(text):
+        raise damaged
     if len(text) > MAX_CARD_BYTES:
         raise ModelError(f"{path} is too large for a model (its card is over {MAX_CARD_BYTES >> 20} MiB)")
     return tensors, text
@@ -420,7 +448,7 @@ def _checked_files(card: ModelCard, tensors: Mapping[str, npt.NDArray[Any]], pat
         if tensor.dtype != np.uint8 or tensor.ndim != 1:
             raise ModelError(f"{path} is damaged ({name} is no file): get the file again")
         data = tensor.tobytes()
-        if card.files.get(name) != hashlib.sha256(data).hexdigest():
+        if card.files.get(name) != _digest(data):
             raise ModelError(f"{path} is damaged or was changed (the checksum of {name} differs)")
         files[name] = data
     return files
