@@ -1,0 +1,116 @@
+"""How far a good result is: a bar and its words, from the number of answers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, QLocale
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
+
+from photosim.catalog.answers import AnswerCounts
+from photosim.gui.style import set_role
+from photosim.gui.widgets import ElidedLabel
+from photosim.teaching.gathering import LEAST_ANSWERS
+
+GOOD_ANSWERS = 60
+"""From so many on a training is worth its while, by the simulated users of benchmarks/teaching.py."""
+
+
+class Meter(QWidget):
+    """The part of a footer that says how many answers there are, and what they are good for."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, GOOD_ANSWERS)
+        self._bar.setTextVisible(False)
+        self._bar.setMinimumWidth(80)
+        self._bar.setMaximumWidth(320)
+        self._bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._words = ElidedLabel()
+        set_role(self._words, "muted")
+        across = QHBoxLayout(self)
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(14)
+        across.addWidget(self._bar, 1)
+        across.addWidget(self._words)
+        across.addStretch(0)
+
+    def show_counts(self, counts: AnswerCounts) -> None:
+        self._bar.setValue(min(counts.usable, GOOD_ANSWERS))
+        self._words.set_full_text(meter_text(counts), meter_tip(counts))
+        self._bar.setAccessibleName(self._words.full_text)
+
+    @property
+    def text(self) -> str:
+        return self._words.full_text
+
+
+def can_train(counts: AnswerCounts) -> bool:
+    """Whether there are enough answers to train on."""
+    return counts.usable >= LEAST_ANSWERS
+
+
+def meter_text(counts: AnswerCounts) -> str:
+    """What so many answers are good for, in one line."""
+    if counts.usable < LEAST_ANSWERS:
+        missing = LEAST_ANSWERS - counts.usable
+        parts = [
+            answers_text(counts.usable),
+            _tr("{count} more and training can begin").format(count=missing)
+            if counts.usable
+            else _tr("training can begin at {count}").format(count=missing),
+        ]
+    elif counts.usable < GOOD_ANSWERS:
+        parts = [
+            answers_text(counts.usable),
+            _tr("enough to train, better from {count}").format(count=GOOD_ANSWERS),
+        ]
+    else:
+        parts = [answers_text(counts.usable), _tr("a good number; more still help")]
+    if counts.contradicting:
+        parts.append(_tr("{count} contradict each other").format(count=_number(counts.contradicting)))
+    return " · ".join(parts)
+
+
+def meter_tip(counts: AnswerCounts) -> str:
+    """What is behind the line: which answers are kept back, contradict, or are of no use."""
+    lines = []
+    if counts.kept_back:
+        lines.append(
+            _tr("{count} of them are kept back from training, to check its result").format(
+                count=_number(counts.kept_back)
+            )
+        )
+    if counts.contradicting:
+        lines.append(
+            _tr("{count} say the opposite of one another: both count, and learning is harder").format(
+                count=_number(counts.contradicting)
+            )
+        )
+    if counts.neither:
+        lines.append(
+            _tr("{count} “neither” besides: not asked again, not trained on").format(
+                count=_number(counts.neither)
+            )
+        )
+    if counts.gone:
+        lines.append(
+            _tr("{count} about photos that are no longer in the library: kept, not used").format(
+                count=_number(counts.gone)
+            )
+        )
+    return "\n".join(lines)
+
+
+def answers_text(count: int) -> str:
+    """No answers yet, 1 answer, 34 answers."""
+    if count == 0:
+        return _tr("no answers yet")
+    return _tr("1 answer") if count == 1 else _tr("{count} answers").format(count=_number(count))
+
+
+def _number(count: int) -> str:
+    return QLocale().toString(count)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Teach", text)
