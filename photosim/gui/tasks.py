@@ -83,6 +83,10 @@ class TaskRunner(QObject):
         self._pool(pool).start(work)
         return task
 
+    def finish(self, pool: str) -> None:
+        """Wait until all that was given to `pool` has been done; its outcomes come as ever. Blocks."""
+        self._pool(pool).waitForDone()
+
     def close(self) -> None:
         """Cancel everything and wait for the work that is running. The runner takes no more."""
         self._closed = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,3 +131,20 @@ def test_closing_waits_for_running_work_and_takes_no_more(qtbot: QtBot) -> None:
     assert heard == []
     with pytest.raises(RuntimeError):
         runner.run(lambda: None, heard.append)
+
+
+def test_work_of_one_pool_can_be_waited_for(runner: TaskRunner, qtbot: QtBot) -> None:
+    done: list[int] = []
+    heard: list[int] = []
+    for number in range(3):
+
+        def work(number: int = number) -> int:
+            time.sleep(0.02)
+            done.append(number)
+            return number
+
+        runner.run(work, heard.append, pool="kept")
+    runner.finish("kept")
+    assert done == [0, 1, 2]
+    assert heard == []
+    qtbot.waitUntil(lambda: heard == [0, 1, 2])
