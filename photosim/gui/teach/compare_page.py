@@ -236,10 +236,9 @@ class ComparePage(TeachPage):
         color = "muted" if judgement.verdict is Verdict.PERHAPS else "less"
         self._warning.setText(_spaced(_coloured(warning, color)))
         self._warning.setVisible(bool(warning))
+        bounds = self.tr("With this many answers the true share most likely lies between {low} and {high}.")
         self._range.setText(
-            self.tr(
-                "With this many answers the true share most likely lies between {low} and {high}."
-            ).format(low=self._percent(judgement.low), high=self._percent(judgement.high))
+            _spaced(bounds.format(low=self._percent(judgement.low), high=self._percent(judgement.high)))
         )
         self._range.setVisible(judgement.kept_back > 0)
         unchanged = self._comparison.unchanged

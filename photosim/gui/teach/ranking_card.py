@@ -87,7 +87,7 @@ class RankingCard(QWidget):
         self.pair = pair
         self._pictures = pictures
         self._words = (self.tr("before"), self.tr("after"))
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -12,7 +12,7 @@ from photosim.gui.teach.page import TeachPage
 from photosim.gui.teach.plot import LivePlot
 from photosim.teaching.lesson import TuningProgress
 
-CHOOSING = "choosing"
+READING, CHOOSING, TRAINING = "reading", "choosing", "training"
 WIDEST = 940
 
 
@@ -93,7 +93,7 @@ class TrainPage(TeachPage):
     # What the control tells
 
     def begin(self, answers: int, trunk: bool) -> None:
-        """A training on so many answers begins; of the trunk's last layers as well, or not."""
+        """A training begins on so many answers, 0 for not known yet; of the trunk as well, or not."""
         self._answers, self._trunk = answers, trunk
         self._last, self._passed = None, 0.0
         self.accuracy.clear()
@@ -104,6 +104,10 @@ class TrainPage(TeachPage):
         self._show(going=True)
         self._headline.setText(self.tr("Getting your answers ready…"))
         self._sentence.setText(self.tr("Nothing leaves this computer, and your photos stay as they are."))
+
+    def set_answers(self, answers: int) -> None:
+        """How many answers are learned from, known a little later than that it has begun."""
+        self._answers = answers
 
     def show_progress(self, progress: TuningProgress) -> None:
         last, self._last = self._last, progress
@@ -119,7 +123,7 @@ class TrainPage(TeachPage):
         if progress.accuracy is not None:
             self.accuracy.add(seconds, progress.accuracy)
         # Of few answers none are left out for a try.
-        self.accuracy.setVisible(progress.phase == CHOOSING or len(self.accuracy.curve) > 0)
+        self.accuracy.setVisible(progress.phase != TRAINING or len(self.accuracy.curve) > 0)
         self._say_phase(progress.phase)
         self._show_time(progress)
 
@@ -168,6 +172,12 @@ class TrainPage(TeachPage):
         set_role(self._sentence, "muted" if going else "")
 
     def _say_phase(self, phase: str) -> None:
+        if phase == READING:
+            self._set_words(
+                self.tr("Looking closely at the photos of your answers…"),
+                self.tr("How photos are seen is learned too, which takes longer."),
+            )
+            return
         if phase == CHOOSING:
             self._set_words(
                 self.tr("Finding how strongly to learn…"),
