@@ -1,4 +1,4 @@
-"""The constants of an ONNX graph, given other values in place.
+"""An ONNX graph, given other constants in place, or made to give what lies within it.
 
 ONNX Runtime takes other constants from its caller too (`SessionOptions.add_initializer`), but for constants
 that lie within the graph, as ours do, only after it has optimised the graph: what it has laid out anew or
@@ -10,14 +10,17 @@ https://protobuf.dev/programming-guides/encoding/.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 _MODEL_GRAPH = 7
-_GRAPH_INITIALIZER = 5
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT = 1, 5, 12
+_NODE_INPUT = 1
+_VALUE_NAME, _VALUE_TYPE = 1, 2
+_TYPE_TENSOR, _TENSOR_ELEMENTS = 1, 1
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW_DATA = 1, 2, 8, 9
 _FLOAT = 1
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
@@ -25,10 +28,14 @@ _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 @dataclass(frozen=True)
 class _Field:
-    """One field of a message: its number, its value where it is a number, else where its bytes lie."""
+    """One field of a message: its number, its value where it is a number, else where its bytes lie.
+
+    `begin` is where the field itself begins, with its number and length.
+    """
 
     number: int
     value: int
+    begin: int
     start: int
     end: int
 
@@ -60,6 +67,52 @@ def with_constants(graph: bytes, changes: Mapping[str, npt.NDArray[np.float32]])
     return bytes(changed)
 
 
+def input_of(graph: bytes, weight: str) -> str:
+    """The name of what the node with this constant for its second input takes for its first.
+
+    Raises ValueError where there is no such node, or no graph.
+    """
+    for part in _fields(graph, 0, len(graph)):
+        if part.number != _MODEL_GRAPH:
+            continue
+        for node in _fields(graph, part.start, part.end):
+            if node.number == _GRAPH_NODE:
+                fields = _fields(graph, node.start, node.end)
+                inputs = [graph[item.start : item.end] for item in fields if item.number == _NODE_INPUT]
+                if len(inputs) > 1 and inputs[1] == weight.encode():
+                    return inputs[0].decode("utf-8", "replace")
+    raise ValueError(f"the graph has no {weight}")
+
+
+def with_outputs(graph: bytes, names: Sequence[str]) -> bytes:
+    """The graph, an ONNX model, with these of its inner results, float32, as further outputs."""
+    element = _number(_TENSOR_ELEMENTS, _FLOAT)
+    kind = _message(_VALUE_TYPE, _message(_TYPE_TENSOR, element))
+    added = b"".join(_message(_GRAPH_OUTPUT, _message(_VALUE_NAME, name.encode()) + kind) for name in names)
+    for part in _fields(graph, 0, len(graph)):
+        if part.number == _MODEL_GRAPH:
+            whole = _message(_MODEL_GRAPH, graph[part.start : part.end] + added)
+            return graph[: part.begin] + whole + graph[part.end :]
+    raise ValueError("this is no graph")
+
+
+def _message(number: int, data: bytes) -> bytes:
+    return _as_varint(number << 3 | _BYTES) + _as_varint(len(data)) + data
+
+
+def _number(number: int, value: int) -> bytes:
+    return _as_varint(number << 3 | _VARINT) + _as_varint(value)
+
+
+def _as_varint(value: int) -> bytes:
+    pieces = bytearray()
+    while value > 0x7F:
+        pieces.append(value & 0x7F | 0x80)
+        value >>= 7
+    pieces.append(value)
+    return bytes(pieces)
+
+
 def _constants(graph: bytes) -> dict[str, _Constant]:
     """The graph's constants of float32 that are kept as raw bytes, by name."""
     found: dict[str, _Constant] = {}
@@ -81,6 +134,7 @@ def _constants(graph: bytes) -> dict[str, _Constant]:
 def _fields(data: bytes, start: int, end: int) -> Iterator[_Field]:
     """The fields of the message that lies from `start` to `end`; raises ValueError where it is none."""
     while start < end:
+        begin = start
         key, start = _varint(data, start, end)
         number, wire = key >> 3, key & 7
         value, size = 0, 0
@@ -96,7 +150,7 @@ def _fields(data: bytes, start: int, end: int) -> Iterator[_Field]:
             raise ValueError("this is no graph")
         if start + size > end:
             raise ValueError("the graph is cut off")
-        yield _Field(number, value, start, start + size)
+        yield _Field(number, value, begin, start, start + size)
         start += size
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from photosim.errors import ModelError
 from photosim.model.card import TRUNK_GRAPH, ModelCard
-from photosim.model.constants import with_constants
+from photosim.model.constants import input_of, with_constants, with_outputs
 from photosim.model.trunk_changes import load_changes, misfit
 
 _FATAL = 4
@@ -30,14 +30,23 @@ class OnnxRuntime:
     precision = "fp32"
     batch_size = BATCH_SIZE
 
-    def __init__(self, card: ModelCard, threads: int, note: str | None = None) -> None:
-        """Raises ModelError where the model's graph is missing, damaged or not what its card says."""
+    def __init__(
+        self,
+        card: ModelCard,
+        threads: int,
+        note: str | None = None,
+        changes: Mapping[str, npt.NDArray[np.float32]] | None = None,
+    ) -> None:
+        """`changes` take the place of those of the model's trunk: see `photosim.model.trunk_changes`.
+
+        Raises ModelError where the model's graph is missing, damaged or not what its card says.
+        """
         path = card.folder / TRUNK_GRAPH
         self.device = f"CPU, {threads} thread{'s' if threads != 1 else ''}"
         self.note = note
         self._shape = (card.input_size, card.input_size, 3)
         self._feature_dim = card.feature_dim
-        data = _graph_of(card)
+        data = _graph_of(card, changes)
         try:
             session = _opened(data, threads)
         except _ORT_ERRORS as error:
@@ -93,10 +102,35 @@ def run_graph(graph: bytes, threads: int) -> Callable[[npt.NDArray[np.uint8]], n
     return run
 
 
-def _graph_of(card: ModelCard) -> bytes:
-    """The graph that the model runs, a tuned trunk's tensors in it; raises ModelError."""
+def run_into(
+    card: ModelCard, weights: Sequence[str], threads: int
+) -> Callable[[npt.NDArray[np.uint8]], list[npt.NDArray[np.float32]]]:
+    """The model's graph, from pixels uint8 [N, S, S, 3] to its features [N, F] and to what goes into the
+    convolutions of these weights, each [N, C, h, w].
+
+    Raises ModelError where the graph is missing, damaged or has no such convolution.
+    """
+    graph = _graph_of(card, None)
+    try:
+        inner = [input_of(graph, weight) for weight in weights]
+        session = _opened(with_outputs(graph, list(dict.fromkeys(inner))), threads)
+    except (ValueError, *_ORT_ERRORS) as error:
+        path = card.folder / TRUNK_GRAPH
+        raise ModelError(f"{path} is not the graph of its trunk: get the model again") from error
+    name = session.get_inputs()[0].name
+
+    def run(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+        outputs: list[Any] = session.run([FEATURES, *inner], {name: np.ascontiguousarray(pixels)})
+        return outputs
+
+    return run
+
+
+def _graph_of(card: ModelCard, changes: Mapping[str, npt.NDArray[np.float32]] | None) -> bytes:
+    """The graph that the model runs, with these tensors or else those of its tuned trunk in it."""
     graph = card.read_file(TRUNK_GRAPH)
-    changes = load_changes(card)
+    if changes is None:
+        changes = load_changes(card)
     try:
         return with_constants(graph, changes) if changes else graph
     except ValueError as error:

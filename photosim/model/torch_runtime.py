@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,13 @@ _log = logging.getLogger(__name__)
 BATCH_SIZE = 64
 
 
-def load_network(card: ModelCard) -> Network:
+def load_network(card: ModelCard, changes: Mapping[str, npt.NDArray[np.float32]] | None = None) -> Network:
     """The network with the model's weights, those of a tuned trunk in place, folded, float32, on the CPU.
 
+    `changes` are others than those the model has: see `photosim.model.trunk_changes`.
     Raises ModelError where a file is missing, damaged or foreign.
     """
-    weights = load_weights(card)
+    weights = load_weights(card, changes)
     try:
         return network_from({name: torch.from_numpy(np.array(item)) for name, item in weights.items()})
     except (ValueError, TypeError) as error:

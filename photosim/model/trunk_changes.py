@@ -49,9 +49,12 @@ def load_changes(card: ModelCard) -> dict[str, Floats]:
     return tensors
 
 
-def load_weights(card: ModelCard) -> dict[str, npt.NDArray[np.generic]]:
+def load_weights(
+    card: ModelCard, changes: Mapping[str, Floats] | None = None
+) -> dict[str, npt.NDArray[np.generic]]:
     """The trunk's weights by name, in the precision they are kept in, a tuned trunk's changes among them.
 
+    `changes` are others than those the model has.
     Raises ModelError where a file is missing, damaged or foreign, or the changes are of another trunk.
     """
     try:
@@ -59,11 +62,11 @@ def load_weights(card: ModelCard) -> dict[str, npt.NDArray[np.generic]]:
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
         path = card.folder / TRUNK_WEIGHTS
         raise ModelError(f"{path} does not hold the weights of its model: get the model again") from error
-    for name, tensor in load_changes(card).items():
+    for name, tensor in (load_changes(card) if changes is None else changes).items():
         if name not in weights:
-            raise misfit(card, f"{card.trunk_base} has no {name}")
+            raise misfit(card, f"{card.needed_trunk} has no {name}")
         if weights[name].shape != tensor.shape:
-            raise misfit(card, f"{name} has another shape in {card.trunk_base}")
+            raise misfit(card, f"{name} has another shape in {card.needed_trunk}")
         weights[name] = tensor
     return weights
 

@@ -19,7 +19,7 @@ from photosim.imaging.network_input import NetworkInput
 from photosim.imaging.reading import read_bytes, read_photo
 from photosim.model.card import CARD, TRUNK_BASE, TRUNK_CHANGES, TRUNK_GRAPH, ModelCard, load_card
 from photosim.model.constants import with_constants
-from photosim.model.onnx_runtime import OnnxRuntime, run_graph
+from photosim.model.onnx_runtime import OnnxRuntime, run_graph, run_into
 from photosim.model.place_reader import PlaceReader
 from photosim.model.registry import Registry
 from photosim.model.trunk_changes import load_changes, load_weights
@@ -220,3 +220,21 @@ def test_a_graph_that_is_cut_off_is_no_graph() -> None:
     for _ in range(20):
         with pytest.raises(ValueError, match="graph"):
             with_constants(random.bytes(2000), values)
+
+
+def test_what_goes_into_a_convolution_can_be_had_beside_the_features(base: ModelCard, pixels: Pixels) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from photosim.model.network import scaled
+    from photosim.model.torch_runtime import load_network
+
+    network = load_network(base)
+    with torch.inference_mode():
+        early = network.early(scaled(torch.from_numpy(pixels[:2]), torch.float32))
+        expected = [part.blocks[:4](early).numpy() for part in (network.thing, network.kind)]
+    names = [f"{part}.blocks.4.expand.conv.weight" for part in ("thing", "kind")]
+    features, *maps = run_into(base, names, 1)(pixels[:2])
+    np.testing.assert_array_equal(features.astype(np.float16), OnnxRuntime(base, 1).features(pixels[:2]))
+    for ours, theirs in zip(maps, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    with pytest.raises(ModelError, match="is not the graph of its trunk"):
+        run_into(base, ["kind.blocks.9.expand.conv.weight"], 1)
