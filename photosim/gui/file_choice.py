@@ -35,6 +35,29 @@ def choose_photos(parent: QWidget, settings: Settings, title: str, then: Then) -
     dialog.open()
 
 
+def choose_file(
+    parent: QWidget, settings: Settings, title: str, pattern: str, then: Callable[[Path], object]
+) -> None:
+    """Let the user choose one file; `pattern` is a name filter such as "models (*.photosim)"."""
+    dialog = _dialog(parent, settings, title, lambda paths: then(paths[0]))
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setNameFilters([pattern, "* (*)"])
+    dialog.open()
+
+
+def choose_new_file(
+    parent: QWidget, settings: Settings, title: str, name: str, pattern: str, then: Callable[[Path], object]
+) -> None:
+    """Let the user say where to write a file, `name` at first; the dialog asks before one is overwritten."""
+    dialog = _dialog(parent, settings, title, lambda paths: then(paths[0]))
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.setNameFilters([pattern, "* (*)"])
+    dialog.setDefaultSuffix(Path(name).suffix.removeprefix("."))
+    dialog.selectFile(name)
+    dialog.open()
+
+
 def pictures_folder() -> Path:
     """Where this user's pictures are by custom."""
     return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation))

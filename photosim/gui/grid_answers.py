@@ -96,6 +96,10 @@ class GridAnswers(QObject):
 
         self._tasks.run(lambda: forget(self._catalog, last.ids), gone, pool=POOL)
 
+    def close(self) -> None:
+        """Wait until what was said has been saved."""
+        self._tasks.finish(POOL)
+
     def _look(self) -> None:
         movable = self._navigator.ranked is not None
         self._grid.set_movable(movable)

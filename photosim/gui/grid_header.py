@@ -22,6 +22,7 @@ from photosim.gui.style import set_role
 from photosim.gui.widgets import ElidedLabel
 
 FILTER_DELAY_MS = 120
+MAX_FIELD = 200
 
 
 class GridHeader(QWidget):
@@ -162,25 +163,50 @@ class NoticeBar(QWidget):
         self.accept_button = QPushButton(self.tr("Yes"))
         set_role(self.accept_button, "primary")
         self.reject_button = QPushButton(self.tr("No"))
+        self.field = QLineEdit()
+        self.field.setMaxLength(MAX_FIELD)
+        self.field.setMinimumWidth(160)
+        self.field.returnPressed.connect(self._accept)
+        self.field.textChanged.connect(self._see_field)
         self._on_accept: Callable[[], object] | None = None
         self.accept_button.clicked.connect(self._accept)
         self.reject_button.clicked.connect(self.dismiss)
         across = QHBoxLayout(self)
         across.setContentsMargins(14, 8, 10, 8)
         across.addWidget(self._text, 1)
+        across.addWidget(self.field, 1)
         across.addWidget(self.accept_button)
         across.addWidget(self.reject_button)
         self.hide()
 
     def ask(self, text: str, accept: str, reject: str, on_accept: Callable[[], object]) -> None:
         """Ask; `on_accept` is called for the first answer. A newer question replaces an older one."""
+        self.field.hide()
+        self._show(text, accept, reject, on_accept)
+        self.accept_button.setFocus()
+
+    def ask_text(
+        self, text: str, words: str, accept: str, reject: str, on_accept: Callable[[str], object]
+    ) -> None:
+        """Ask for words, `words` at first; `on_accept` gets what was written, which is never empty."""
+        self.field.setText(words)
+        self.field.setAccessibleName(text)
+        self.field.show()
+        self._show(text, accept, reject, lambda: on_accept(self.field.text().strip()))
+        self.field.setFocus()
+        self.field.selectAll()
+
+    def _show(self, text: str, accept: str, reject: str, on_accept: Callable[[], object]) -> None:
         self._on_accept = on_accept
         self._text.setText(text)
         self.accept_button.setText(accept)
         self.reject_button.setText(reject)
         self.setAccessibleName(text)
+        self._see_field()
         self.show()
-        self.accept_button.setFocus()
+
+    def _see_field(self) -> None:
+        self.accept_button.setEnabled(self.field.isHidden() or bool(self.field.text().strip()))
 
     @property
     def text(self) -> str:
@@ -197,6 +223,8 @@ class NoticeBar(QWidget):
             super().keyPressEvent(event)
 
     def _accept(self) -> None:
+        if not self.accept_button.isEnabled():
+            return
         on_accept = self._on_accept
         self.dismiss()
         if on_accept is not None:

@@ -161,15 +161,27 @@ class LibraryKeeper(QObject):
         self._see_model()
         self._navigator.reload()
 
-    def _see_model(self) -> None:
+    def model_used(self) -> None:
+        """Another model may have been chosen, or got another name: show that at once."""
+        if not self._see_model():
+            self.model_changed.emit()
+
+    def _see_model(self) -> bool:
         """Tell of a model that has taken over, here or in another program; results are ranked by it anew."""
         card = self._library.card
         if card.version == self._model:
-            return
+            return False
         self._model = card.version
+        self._navigator.use_model(card.focus)
         self.model_changed.emit()
-        self.said.emit(self.tr("photosim now ranks with {model}").format(model=card.name))
-        self._navigator.reload()
+        words = (
+            self.tr("photosim now ranks with its own model ({model})")
+            if card.bundled
+            else self.tr("photosim now ranks with {model}")
+        )
+        self.said.emit(words.format(model=card.name))
+        self._tasks.run(self._library.index, lambda _: None, pool="index")
+        return True
 
     # The device, and what changes from outside
 

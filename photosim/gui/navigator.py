@@ -150,6 +150,11 @@ class Navigator(QObject):
         if query is not None:
             self._ask(query, as_step=False)
 
+    def use_model(self, focus: float) -> None:
+        """Another model answers, which has a focus of its own: ranks anew, with its embeddings."""
+        self._runner.library_changed()
+        self.set_focus(focus)
+
     def set_cut(self, cut: float | None) -> None:
         """Show photos of at least this similarity; at once, for nothing is searched anew."""
         self._cut = cut
@@ -286,7 +291,7 @@ class Navigator(QObject):
                 self.go(Browse())
             return
         view = replace(asked, items=answer.items)
-        self._answer = answer
+        before, self._answer = self._answer, answer
         if self.exact_first:
             self._runner.verify(answer)
         if self._asked_as_step or self.history.current is None:
@@ -296,7 +301,9 @@ class Navigator(QObject):
         else:
             self.history.amend(view)
             self._show_items(view.items)
-            self._list()
+            # Asked again because something else in the catalog has changed: what was moved stays there.
+            if not self._unmoved or not _same_order(before, answer):
+                self._list()
 
     def _verified(self, answer: Answer) -> None:
         for problem in answer.problems:
@@ -526,6 +533,12 @@ class Navigator(QObject):
         if view.place == FOLDER:
             return view.folder
         return self.tr("folders that are not connected") if view.place == OFFLINE else ""
+
+
+def _same_order(one: Answer | None, other: Answer) -> bool:
+    if one is None or one.ranking is None or other.ranking is None:
+        return False
+    return np.array_equal(one.ranking.ids, other.ranking.ids)
 
 
 def list_place(library: Library, snapshot: Snapshot, view: Browse, sort: str, words: str) -> Ids:

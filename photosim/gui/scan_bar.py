@@ -253,7 +253,7 @@ class ScanBar(QWidget):
         if progress.phase == "reading":
             return self.tr("{done} of {total}")
         if progress.to is not None:
-            return self.tr("Reading photos for the better model: {done} of {total}")
+            return self.tr("Reading photos for the new model: {done} of {total}")
         return self.tr("Reading photos again: {done} of {total}")
 
     def _rate_text(self, rate: float) -> str:

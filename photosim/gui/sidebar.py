@@ -43,9 +43,7 @@ class SidebarRow(QPushButton):
         self.setCheckable(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(
-            lambda at: self.menu_requested.emit(self.mapToGlobal(at))
-        )
+        self.customContextMenuRequested.connect(lambda at: self.menu_requested.emit(self.mapToGlobal(at)))
 
     def describe(self, name: str, note: str, faint: bool = False, spoken: str = "") -> None:
         """Show a name and a note; `faint` for what cannot be reached, `spoken` for a screen reader."""
@@ -112,6 +110,8 @@ class Sidebar(QWidget):
     add_folder_requested = Signal()
     folder_menu_requested = Signal(str, QPoint)
     """A folder's path, and where on the screen its menu belongs."""
+    model_menu_requested = Signal(QPoint)
+    """Where on the screen the menu of models belongs."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -141,7 +141,8 @@ class Sidebar(QWidget):
         self._column.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
         self._column.addSpacing(14)
         self._heading(self.tr("SIMILARITY"))
-        self.model_row = self._row(self.tr("Model"), lambda: None)
+        self.model_row = self._row(self.tr("Model"), self._ask_for_models)
+        self.model_row.menu_requested.connect(self.model_menu_requested)
         self._column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -170,9 +171,9 @@ class Sidebar(QWidget):
         self.all_row.describe(self.tr("All photos"), self.locale().toString(count))
 
     def set_model(self, name: str, tip: str) -> None:
-        self.model_row.describe(name, "")
-        self.model_row.setToolTip(tip)
-        self.model_row.setAccessibleDescription(tip)
+        self.model_row.describe(name, "▾", spoken=self.tr("Model: {name}").format(name=name))
+        self.model_row.setToolTip(self.tr("{tip}\nClick to choose another model").format(tip=tip))
+        self.model_row.setAccessibleDescription(self.model_row.toolTip())
         self.model_row.setChecked(True)
 
     def show_place(self, view: View) -> None:
@@ -191,6 +192,9 @@ class Sidebar(QWidget):
 
     def folder_row(self, path: str) -> SidebarRow | None:
         return self._folder_rows.get(path)
+
+    def _ask_for_models(self) -> None:
+        self.model_menu_requested.emit(self.model_row.mapToGlobal(self.model_row.rect().bottomLeft()))
 
     def _step(self, row: SidebarRow, by: int) -> None:
         rows = self.rows()

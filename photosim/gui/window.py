@@ -26,6 +26,7 @@ from photosim.gui.file_choice import choose_folder, choose_photos, pictures_fold
 from photosim.gui.grid import DEFAULT_PHOTO_SIZE, PHOTO_SIZES, PhotoGrid
 from photosim.gui.grid_answers import GridAnswers
 from photosim.gui.library_keeper import LibraryKeeper
+from photosim.gui.models import Models
 from photosim.gui.navigator import Navigator
 from photosim.gui.photo_actions import PhotoActions
 from photosim.gui.photo_list import NEWEST, SORTS
@@ -161,6 +162,8 @@ class MainWindow(QMainWindow):
         made.add(view, "larger", self.tr("&Larger photos"), ["Ctrl++", "Ctrl+="], lambda: self._resize(1))
         made.add(view, "smaller", self.tr("&Smaller photos"), ["Ctrl+-"], lambda: self._resize(-1))
         made.add(view, "inspector", self.tr("&Inspector"), ["Ctrl+I"], self._toggle_inspector, checkable=True)
+        models = made.menu(self.tr("&Models"))
+        self.models = Models(self._library, self.tasks, self.scans, self.notice, models, self)
         help_menu = made.menu(self.tr("&Help"))
         made.add(help_menu, "shortcuts", self.tr("&Keyboard shortcuts"), ["F1"], self._show_shortcuts)
         made.add(help_menu, "about", self.tr("&About photosim"), [], self._show_about)
@@ -221,6 +224,11 @@ class MainWindow(QMainWindow):
         self.scans.failed.connect(self._fail)
         self.keeper.said.connect(self.say)
         self.keeper.model_changed.connect(self._show_model)
+        self.keeper.model_changed.connect(self.models.read)
+        self.models.said.connect(self.say)
+        self.models.failed.connect(self._fail)
+        self.models.used.connect(self.keeper.model_used)
+        self.sidebar.model_menu_requested.connect(self.models.popup)
 
     # Kept over restarts
 
@@ -261,7 +269,7 @@ class MainWindow(QMainWindow):
             why_not = self.tr("This model does not tell the same kind from the same thing: the dial is off")
         self.bar.set_focus_dial(self.navigator.focus, why_not)
         self.sidebar.set_model(
-            self.tr("Bundled model") if card.bundled else card.name,
+            self.tr("photosim’s own") if card.bundled else card.name,
             card.version
             if card.name == card.version
             else self.tr("{name}, version {version}").format(name=card.name, version=card.version),
@@ -308,6 +316,7 @@ class MainWindow(QMainWindow):
             self.navigator.go(views.still_there(last, snapshot.photos.table.has))
         self._choose_page()
         # With the first photos on their way, the rest of the start follows.
+        self.models.read()
         self.keeper.start(has_folders=bool(snapshot.folders))
 
     def _choose_page(self) -> None:
@@ -570,6 +579,7 @@ class MainWindow(QMainWindow):
         self.feed.close()
         self.viewing.close()
         self.why.close()
+        self.grid_answers.close()
         self.scans.close()
         self.runner.cancel()
         self._library.stop_worker()

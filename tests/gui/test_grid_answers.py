@@ -239,6 +239,13 @@ def test_an_answer_that_cannot_be_saved_says_so_and_nothing_stays_moved(
     assert names(ranked) == before and not ranked.menus.actions["undo_answer"].isEnabled()
 
 
+def test_an_answer_given_just_before_the_window_closes_is_kept(ranked: MainWindow) -> None:
+    for name in names(ranked)[3:6]:
+        ranked.photo_actions.more([id_of(ranked, name)])
+    ranked.close()
+    assert len(answers(ranked)) >= 2
+
+
 # Moving up
 
 
@@ -348,15 +355,31 @@ def test_the_keyboard_moves_a_photo_up_one_place_at_a_time(
     assert answers(window) == []
 
 
-def test_a_moved_photo_goes_back_when_the_library_is_ranked_anew(ranked: MainWindow, qtbot: QtBot) -> None:
-    before = names(ranked)
-    choose(ranked, before[3])
+def test_a_moved_photo_goes_back_when_the_library_is_ranked_in_another_way(
+    ranked: MainWindow, qtbot: QtBot
+) -> None:
+    choose(ranked, names(ranked)[3])
     trigger(ranked, qtbot, "move_up")
-    ranked.bar.focus_changed.emit(ranked.navigator.focus)
+    ranked.bar.focus_changed.emit(0.0)
     settle(ranked, qtbot)
-    assert names(ranked) == before
+    shown = ranked.grid.shown_ids()
+    figures = [ranked.grid.similarity_of(int(photo_id)) for photo_id in shown]
+    assert figures == sorted(figures, reverse=True)
+    before = names(ranked)
     trigger(ranked, qtbot, "undo_answer")
     assert names(ranked) == before and answers(ranked) == []
+
+
+def test_a_moved_photo_stays_when_something_else_changes_in_the_library(
+    ranked: MainWindow, qtbot: QtBot
+) -> None:
+    """The answer itself is such a change, seen when the window looks around."""
+    choose(ranked, names(ranked)[3])
+    trigger(ranked, qtbot, "move_up")
+    moved = names(ranked)
+    ranked.keeper.look_around()
+    settle(ranked, qtbot)
+    assert names(ranked) == moved
 
 
 def test_the_cut_keeps_what_was_moved(ranked: MainWindow, qtbot: QtBot) -> None:

@@ -69,9 +69,9 @@ def test_an_old_library_moves_by_itself_and_the_dial_follows(
     said: list[str] = []
     window.scans.progressed.connect(lambda _: said.append(window.scan_bar.scan_text()))
     wait_for_take_over(window, qtbot)
-    assert any(text.startswith("Reading photos for the better model: ") for text in said)
+    assert any(text.startswith("Reading photos for the new model: ") for text in said)
     assert window.bar.dial.isEnabled()
-    assert window.scan_bar.message == f"photosim now ranks with {NEW}"
+    assert window.scan_bar.message == f"photosim now ranks with its own model ({NEW})"
     assert len(names(window)) == PHOTOS
 
 

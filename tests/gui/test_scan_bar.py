@@ -51,9 +51,7 @@ def test_a_scan_that_goes_on_begins_where_the_last_one_ended(bar: ScanBar) -> No
 def test_a_move_to_a_better_model_says_what_is_read_and_why(bar: ScanBar) -> None:
     moving = replace(READING, phase="moving", done=34, total=3800, known=1200, to="deepranking-v2")
     bar.show_progress(moving, wanted=False)
-    assert bar.scan_text() == (
-        "Reading photos for the better model: 1,234 of 5,000 · 46 photos/s · 3 min left"
-    )
+    assert bar.scan_text() == ("Reading photos for the new model: 1,234 of 5,000 · 46 photos/s · 3 min left")
     assert bar.pause_button.isVisible() and bar.cancel_button.isVisible()
     bar.show_progress(replace(moving, to=None), wanted=False)  # their drive is back
     assert bar.scan_text().startswith("Reading photos again: 1,234 of 5,000")

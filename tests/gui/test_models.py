@@ -1,0 +1,299 @@
+"""The models menu: choosing what ranks, and keeping one's own models in order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from photosim.gui.models import file_name
+from photosim.gui.window import MainWindow
+from photosim.library import Library
+from photosim.model.card import CARD, EMBEDDING, ModelCard
+from photosim.model.embedding import Embedding, load_embedding
+from photosim.paths import Folders
+from photosim.scan.control import ScanControl
+from photosim.scan.scanner import run_to_end, scan
+from tests.gui.libraries import folders_in
+from tests.gui.windows import WAIT, OpenWindow, find, names, settle
+from tests.made_photos import make_photos
+from tests.models import NEW, OLD, make_model, make_new
+
+pytestmark = pytest.mark.timeout(120)
+
+PHOTOS = 12
+TILTED = "Only the sky"
+
+
+@pytest.fixture
+def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "bundled"
+    make_new(folder)
+    monkeypatch.setattr("photosim.library.bundled_models", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    return make_photos(tmp_path / "pictures", PHOTOS)
+
+
+@pytest.fixture
+def folders(bundled: Path, pictures: list[Path], tmp_path: Path) -> Folders:
+    """A library with a model of the user's own, which ranks quite differently; the bundled one answers."""
+    folders = folders_in(tmp_path / "data")
+    with Library(folders, "cpu") as library:
+        library.catalog.add_folder(pictures[0].parent)
+        assert run_to_end(scan(library, ScanControl())).added == PHOTOS
+        keep_own(library, TILTED)
+    return folders
+
+
+def keep_own(library: Library, name: str, seed: int = 5, focus: float = 0.9) -> ModelCard:
+    parent = library.registry.default()
+    base = load_embedding(parent)
+    random = np.random.default_rng(seed)
+    kind, thing = (random.normal(size=weight.shape).astype(np.float32) for weight in base.weights)
+    draft = library.store.draft(parent, Embedding((kind, thing), base.biases), focus, {}, {})
+    return library.store.keep(draft, name)
+
+
+@pytest.fixture
+def window(open_window: OpenWindow, folders: Folders, qtbot: QtBot) -> MainWindow:
+    window = open_window(folders)
+    settle(window, qtbot)
+    return window
+
+
+@pytest.fixture
+def ranked(window: MainWindow, pictures: list[Path], qtbot: QtBot) -> MainWindow:
+    find(window, qtbot, pictures[3])
+    settle(window, qtbot)
+    return window
+
+
+def words(window: MainWindow) -> list[str]:
+    return [action.text().replace("&", "") for action in window.models.menu.actions() if action.text()]
+
+
+def entry(window: MainWindow, text: str, within: str | None = None) -> QAction:
+    menu = window.models.menu
+    if within is not None:
+        (menu,) = (action.menu() for action in menu.actions() if action.text().replace("&", "") == within)
+    (found,) = (action for action in menu.actions() if action.text().replace("&", "") == text)
+    return found
+
+
+def checked(window: MainWindow) -> list[str]:
+    return [action.text() for action in window.models.menu.actions() if action.isChecked()]
+
+
+def choose(window: MainWindow, qtbot: QtBot, text: str, within: str | None = None) -> None:
+    entry(window, text, within).trigger()
+    settle(window, qtbot)
+
+
+def test_the_menu_has_every_model_and_checks_the_one_that_ranks(window: MainWindow) -> None:
+    own = f"photosim’s own ({NEW})"
+    assert words(window)[:2] == [own, TILTED]
+    assert checked(window) == [own]
+    assert window.sidebar.model_row.name == "photosim’s own"
+    assert not entry(window, "Back to photosim’s own").isEnabled()
+
+
+def test_choosing_a_model_ranks_by_it_at_once(ranked: MainWindow, qtbot: QtBot) -> None:
+    before = names(ranked)
+    choose(ranked, qtbot, TILTED)
+    assert ranked._library.card.name == TILTED
+    assert names(ranked)[0] == before[0] and names(ranked) != before
+    assert ranked.scan_bar.message == f"photosim now ranks with {TILTED}"
+    assert ranked.sidebar.model_row.name == TILTED and checked(ranked) == [TILTED]
+    assert "Model" in ranked.sidebar.model_row.accessibleName()
+    assert ranked.navigator.focus == 0.9 and ranked.bar.dial.value() == round(0.9 * 20)
+    card = ranked._library.searcher.graph_card()
+    assert card is not None and card.count == PHOTOS  # made beside it
+
+    choose(ranked, qtbot, "Back to photosim’s own")
+    assert names(ranked) == before and ranked.navigator.focus == 0.5
+    assert ranked.scan_bar.message == f"photosim now ranks with its own model ({NEW})"
+    assert not entry(ranked, "Back to photosim’s own").isEnabled()
+
+
+def test_the_choice_is_kept_over_a_restart(
+    ranked: MainWindow, open_window: OpenWindow, folders: Folders, qtbot: QtBot
+) -> None:
+    choose(ranked, qtbot, TILTED)
+    order = names(ranked)
+    ranked.close()
+    ranked._library.close()
+    again = open_window(folders)
+    qtbot.waitUntil(lambda: names(again) == order, timeout=WAIT)  # the query is back too
+    settle(again, qtbot)
+    assert again.sidebar.model_row.name == TILTED and again.navigator.focus == 0.9
+
+
+def test_the_row_of_the_sidebar_opens_the_menu_by_mouse_and_keys(window: MainWindow, qtbot: QtBot) -> None:
+    row, menu = window.sidebar.model_row, window.models.menu
+    for ask in (
+        lambda: qtbot.mouseClick(row, Qt.MouseButton.LeftButton),
+        lambda: qtbot.keyClick(row, Qt.Key.Key_Return),
+        lambda: qtbot.keyClick(row, Qt.Key.Key_Space),
+        lambda: row.customContextMenuRequested.emit(row.rect().center()),
+    ):
+        row.setFocus()
+        ask()
+        qtbot.waitUntil(menu.isVisible, timeout=WAIT)
+        menu.close()
+        settle(window, qtbot)
+
+
+def test_a_model_gets_another_name(ranked: MainWindow, qtbot: QtBot) -> None:
+    choose(ranked, qtbot, TILTED)
+    choose(ranked, qtbot, f"{TILTED}…", within="Rename")
+    notice = ranked.notice
+    assert notice.isVisible() and notice.field.isVisible() and notice.field.text() == TILTED
+    notice.field.setText("  ")
+    assert not notice.accept_button.isEnabled()
+    notice.field.setText("Sky & sea")
+    qtbot.keyClick(notice.field, Qt.Key.Key_Return)
+    settle(ranked, qtbot)
+    assert ranked.sidebar.model_row.name == "Sky & sea" and checked(ranked) == ["Sky && sea"]
+    assert ranked.scan_bar.message == "Renamed to Sky & sea" and not notice.isVisible()
+
+
+def test_a_name_that_is_taken_is_refused_in_words(window: MainWindow, qtbot: QtBot) -> None:
+    keep_own(window._library, "Another", seed=6)
+    window.models.read()
+    settle(window, qtbot)
+    choose(window, qtbot, "Another…", within="Rename")
+    window.notice.field.setText(TILTED.upper())
+    window.notice.accept_button.click()
+    settle(window, qtbot)
+    assert "choose another name" in window.scan_bar.message
+    assert {TILTED, "Another"} <= set(words(window))
+
+
+def test_a_model_is_deleted_when_the_user_says_so(window: MainWindow, qtbot: QtBot) -> None:
+    choose(window, qtbot, f"{TILTED}…", within="Delete")
+    assert TILTED in window.notice.text and not window.notice.field.isVisible()
+    window.notice.reject_button.click()
+    settle(window, qtbot)
+    assert TILTED in words(window)
+    choose(window, qtbot, f"{TILTED}…", within="Delete")
+    window.notice.accept_button.click()
+    settle(window, qtbot)
+    assert TILTED not in words(window) and window._library.registry.cards()[-1].bundled
+    assert not any(entry(window, title).isEnabled() for title in ("Rename", "Delete", "Export"))
+
+
+def test_deleting_the_model_that_ranks_goes_back_to_photosims_own(ranked: MainWindow, qtbot: QtBot) -> None:
+    before = names(ranked)
+    choose(ranked, qtbot, TILTED)
+    choose(ranked, qtbot, f"{TILTED}…", within="Delete")
+    assert "takes its place" in ranked.notice.text
+    ranked.notice.accept_button.click()
+    settle(ranked, qtbot)
+    assert names(ranked) == before and ranked.sidebar.model_row.name == "photosim’s own"
+    assert ranked.scan_bar.message == f"Deleted {TILTED}" and TILTED not in words(ranked)
+
+
+def test_a_model_goes_out_as_one_file_and_comes_back(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    choose(window, qtbot, f"{TILTED}…", within="Export")
+    (dialog,) = window.findChildren(QFileDialog)
+    assert dialog.acceptMode() == QFileDialog.AcceptMode.AcceptSave
+    assert Path(dialog.selectedFiles()[0]).name == f"{TILTED}.photosim"
+    dialog.close()
+    file = tmp_path / "sky.photosim"
+    window.models.export(window.models._known.own[0], file)
+    settle(window, qtbot)
+    assert file.is_file() and str(file) in window.scan_bar.message
+
+    window.models.import_(file)
+    settle(window, qtbot)
+    assert "installed already" in window.scan_bar.message
+    choose(window, qtbot, f"{TILTED}…", within="Delete")
+    window.notice.accept_button.click()
+    settle(window, qtbot)
+    window.models.import_(file)
+    settle(window, qtbot)
+    assert TILTED in words(window) and "Rank with it?" in window.notice.text
+    window.notice.accept_button.click()
+    settle(window, qtbot)
+    assert window._library.card.name == TILTED and checked(window) == [TILTED]
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x02}q\x00."])
+def test_what_is_no_model_is_refused_in_a_line(
+    window: MainWindow, content: bytes, tmp_path: Path, qtbot: QtBot
+) -> None:
+    file = tmp_path / "foreign.photosim"
+    file.write_bytes(content)
+    window.models.import_(file)
+    settle(window, qtbot)
+    assert str(file) in window.scan_bar.message and "\n" not in window.scan_bar.message
+    assert not window.notice.isVisible()
+
+
+def test_a_model_that_is_damaged_is_not_used_and_says_why(ranked: MainWindow, qtbot: QtBot) -> None:
+    before = names(ranked)
+    card = ranked._library.registry.get(TILTED)
+    (card.folder / EMBEDDING).write_bytes(b"damaged")
+    choose(ranked, qtbot, TILTED)
+    assert "damaged" in ranked.scan_bar.message
+    assert ranked._library.card.bundled and names(ranked) == before
+    assert checked(ranked) == [f"photosim’s own ({NEW})"]
+
+
+def test_a_model_that_cannot_be_read_is_listed_with_its_reason(window: MainWindow, qtbot: QtBot) -> None:
+    card = window._library.registry.get(TILTED)
+    entries = json.loads((card.folder / CARD).read_text())
+    (card.folder / CARD).write_text(json.dumps(entries | {"format": 99}))
+    window.models.read()
+    settle(window, qtbot)
+    listed = entry(window, "A model that cannot be used")
+    assert not listed.isEnabled() and "newer photosim" in listed.toolTip()
+    assert TILTED not in words(window) and window.models.menu.toolTipsVisible()
+
+
+def test_a_model_of_another_trunk_ranks_once_the_photos_are_read_for_it(
+    ranked: MainWindow, bundled: Path, qtbot: QtBot
+) -> None:
+    make_model(bundled, OLD, "colours-32-1")
+    ranked.models.read()
+    settle(ranked, qtbot)
+    said: list[str] = []
+    ranked.models.said.connect(said.append)
+    before = names(ranked)
+    entry(ranked, f"photosim’s earlier one ({OLD})").trigger()
+    qtbot.waitUntil(lambda: bool(said), timeout=WAIT)
+    assert "read again" in said[0] and OLD in said[0] and NEW in said[0]
+    qtbot.waitUntil(lambda: ranked._library.card.version == OLD, timeout=WAIT)
+    settle(ranked, qtbot)
+    assert names(ranked) != before and not ranked.bar.dial.isEnabled()
+    assert checked(ranked) == [f"photosim’s earlier one ({OLD})"]
+
+
+def test_a_model_that_was_kept_elsewhere_shows_at_once(ranked: MainWindow, qtbot: QtBot) -> None:
+    """What the wizard does after it kept a model: the library uses it, then the window is told."""
+    card = keep_own(ranked._library, "Taught", seed=9, focus=0.2)
+    before = names(ranked)
+    ranked._library.use_model(card.version)
+    ranked.keeper.model_used()
+    settle(ranked, qtbot)
+    assert names(ranked) != before and ranked.sidebar.model_row.name == "Taught"
+    assert ranked.navigator.focus == 0.2
+
+
+def test_a_file_name_takes_no_letter_that_a_system_refuses() -> None:
+    assert file_name("Only the sky") == "Only the sky.photosim"
+    assert file_name("../a:b?") == "-a-b-.photosim"
+    assert file_name("…") == "-.photosim" and file_name(" . ") == "model.photosim"
+    assert file_name("旅行") == "旅行.photosim"
