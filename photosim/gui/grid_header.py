@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup, QKeyEvent
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -23,6 +23,7 @@ from photosim.gui.widgets import ElidedLabel
 
 FILTER_DELAY_MS = 120
 MAX_FIELD = 200
+ROOM_FOR_LINK = 760
 
 
 class GridHeader(QWidget):
@@ -32,6 +33,8 @@ class GridHeader(QWidget):
     sort_changed = Signal(str)
     """One of photo_list's orders."""
     exact_first_changed = Signal(bool)
+    teach_requested = Signal()
+    """These results are not what the user means by similar."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,12 +87,18 @@ class GridHeader(QWidget):
             )
         )
         self.exact_first.toggled.connect(self.exact_first_changed)
+        self.teach_link = QPushButton(self.tr("Not what you mean?"))
+        set_role(self.teach_link, "link")
+        self.teach_link.setToolTip(self.tr("Teach photosim what similar means to you (Ctrl+T)"))
+        self.teach_link.clicked.connect(self.teach_requested)
+        self._ranked = False
         across = QHBoxLayout(self)
         across.setContentsMargins(14, 8, 14, 6)
         across.setSpacing(0)
         across.addWidget(self._title)
         across.addWidget(self._detail)
         across.addSpacing(12)
+        across.addWidget(self.teach_link)
         across.addStretch(1)
         across.addWidget(self.filter, 4)
         across.addSpacing(12)
@@ -117,6 +126,8 @@ class GridHeader(QWidget):
 
     def set_sort(self, sort: str, ranked: bool) -> None:
         """Show the order in force; a ranking offers "best first", and exact matches before these."""
+        self._ranked = ranked
+        self._see_room()
         self.exact_first.setVisible(ranked)
         self.exact_first.setEnabled(sort == BEST)
         self._sort_actions[BEST].setVisible(ranked)
@@ -128,6 +139,14 @@ class GridHeader(QWidget):
         """Show the switch so without telling of it."""
         with QSignalBlocker(self.exact_first):
             self.exact_first.setChecked(on)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._see_room()
+
+    def _see_room(self) -> None:
+        """The link is in the menu as well: where room is scarce, the words beside it have it."""
+        self.teach_link.setVisible(self._ranked and self.width() >= ROOM_FOR_LINK)
 
     def _cleared(self, text: str) -> None:
         if not text and not self._typed.isActive():

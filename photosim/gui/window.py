@@ -34,6 +34,7 @@ from photosim.gui.previews import ThumbnailMender
 from photosim.gui.query_runner import QueryRunner
 from photosim.gui.scan_controller import ScanController
 from photosim.gui.tasks import TaskRunner
+from photosim.gui.teach.teach import Teach
 from photosim.gui.thumbnail_loader import ThumbnailLoader
 from photosim.gui.viewing import Viewing
 from photosim.gui.views import FAILURES, Browse, QueryItem, Similar, View
@@ -87,6 +88,7 @@ class MainWindow(QMainWindow):
             library, self.tasks, self.navigator, self.grid, self.inspector, self.full_view, self
         )
         self.why = Why(library, self.tasks, self.navigator, self.grid, parts.why_view, self)
+        self.teach = Teach(library, self.tasks, self.feed, self.navigator, self.grid, parts, self)
         self.keeper = LibraryKeeper(
             library,
             self.tasks,
@@ -164,6 +166,8 @@ class MainWindow(QMainWindow):
         made.add(view, "inspector", self.tr("&Inspector"), ["Ctrl+I"], self._toggle_inspector, checkable=True)
         models = made.menu(self.tr("&Models"))
         self.models = Models(self._library, self.tasks, self.scans, self.notice, models, self)
+        view.addSeparator()
+        made.add(view, "teach", self.tr("&Teach what similar means…"), ["Ctrl+T"], self.teach.open)
         help_menu = made.menu(self.tr("&Help"))
         made.add(help_menu, "shortcuts", self.tr("&Keyboard shortcuts"), ["F1"], self._show_shortcuts)
         made.add(help_menu, "about", self.tr("&About photosim"), [], self._show_about)
@@ -206,6 +210,8 @@ class MainWindow(QMainWindow):
         self.photo_actions.said.connect(self.say)
         self.inspector.why_requested.connect(lambda photo_id: self.why.open(photo_id))
         self.why.said.connect(self.say)
+        self.teach.said.connect(self.say)
+        self.header.teach_requested.connect(lambda: self.teach.open(from_results=True))
         self.photo_actions.failed.connect(self._fail)
         answers, actions = self.grid_answers, self.menus.actions
         answers.said.connect(self.say)
@@ -579,6 +585,7 @@ class MainWindow(QMainWindow):
         self.feed.close()
         self.viewing.close()
         self.why.close()
+        self.teach.close()
         self.grid_answers.close()
         self.scans.close()
         self.runner.cancel()

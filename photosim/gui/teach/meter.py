@@ -43,6 +43,11 @@ class Meter(QWidget):
     def text(self) -> str:
         return self._words.full_text
 
+    @property
+    def filled(self) -> float:
+        """How much of the bar is full, from 0 to 1."""
+        return self._bar.value() / GOOD_ANSWERS
+
 
 def can_train(counts: AnswerCounts) -> bool:
     """Whether there are enough answers to train on."""
@@ -51,21 +56,23 @@ def can_train(counts: AnswerCounts) -> bool:
 
 def meter_text(counts: AnswerCounts) -> str:
     """What so many answers are good for, in one line."""
+    answers = answers_text(counts.usable)
+    answers = answers[0].upper() + answers[1:]
     if counts.usable < LEAST_ANSWERS:
         missing = LEAST_ANSWERS - counts.usable
         parts = [
-            answers_text(counts.usable),
+            answers,
             _tr("{count} more and training can begin").format(count=missing)
             if counts.usable
             else _tr("training can begin at {count}").format(count=missing),
         ]
     elif counts.usable < GOOD_ANSWERS:
         parts = [
-            answers_text(counts.usable),
+            answers,
             _tr("enough to train, better from {count}").format(count=GOOD_ANSWERS),
         ]
     else:
-        parts = [answers_text(counts.usable), _tr("a good number; more still help")]
+        parts = [answers, _tr("a good number; more still help")]
     if counts.contradicting:
         parts.append(_tr("{count} contradict each other").format(count=_number(counts.contradicting)))
     return " · ".join(parts)

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from photosim.catalog.answers import AnswerCounts
+from photosim.gui.catalog_feed import CatalogFeed
 from photosim.gui.grid import PhotoGrid
 from photosim.gui.navigator import Navigator
 from photosim.gui.tasks import TaskRunner
-from photosim.gui.teach.view import TeachView
+from photosim.gui.teach.answer_page import AnswerPage
+from photosim.gui.teach.asking import SAVING, Asking
+from photosim.gui.teach.compare_page import ComparePage
+from photosim.gui.teach.exchange import AnswerExchange
+from photosim.gui.teach.start_page import FOLDER, RESULTS, Scope, StartPage
+from photosim.gui.teach.train_page import TrainPage
+from photosim.gui.teach.tuning_control import TuningControl
+from photosim.gui.teach.view import ANSWER, COMPARE, START, TRAIN, TeachView
 from photosim.library import Library
+
+Ids = npt.NDArray[np.int64]
+
+RESULTS_AT_MOST = 200
+"""Beyond the first results of a query the others have little to do with it."""
 
 
 class Teach(QObject):
@@ -17,25 +35,142 @@ class Teach(QObject):
 
     said = Signal(str)
     """A line for the window's status bar."""
-    kept = Signal(str)
-    """The version of a model that was kept and ranks from now on."""
+    kept = Signal()
+    """A model learned here was kept: the library is ranked by it."""
 
     def __init__(
         self,
         library: Library,
         tasks: TaskRunner,
+        feed: CatalogFeed,
         navigator: Navigator,
         grid: PhotoGrid,
         over: QWidget,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._library, self._tasks, self._navigator, self._grid = library, tasks, navigator, grid
-        self._over = over
-        self._view: TeachView | None = None
+        self._library, self._tasks, self._feed = library, tasks, feed
+        self._navigator, self._grid, self._over = navigator, grid, over
+        self._results: Ids = np.empty(0, np.int64)
+        self.view: TeachView | None = None
 
-    @property
-    def view(self) -> TeachView:
-        if self._view is None:
-            self._view = TeachView(self._over)
-        return self._view
+    def open(self, from_results: bool = False) -> None:
+        """Show the first page; `from_results` chooses the results in the grid to teach from."""
+        if self.view is None:
+            self.view = self._make_view()
+        if self.view.is_open:
+            return
+        snapshot = self._feed.snapshot
+        if snapshot is not None:
+            self.start_page.set_library(snapshot.counts.photos, snapshot.folders)
+        found = self._grid.shown_ids() if self._navigator.query is not None else self._results[:0]
+        self._results = found[:RESULTS_AT_MOST]
+        self.start_page.set_results(len(self._results), len(found), choose=from_results)
+        self.start_page.say("")
+        self.start_page.question.dismiss()
+        self.asking.count()
+        self.view.show_page(START)
+
+    def close(self) -> None:
+        """The window is closing: end what runs, with every answer saved first."""
+        if self.view is not None:
+            self._leave()
+            self.asking.finish_saving()
+
+    # The view
+
+    def _make_view(self) -> TeachView:
+        view = TeachView(self._over)
+        self.start_page = start = StartPage()
+        self.answer_page = answer = AnswerPage()
+        view.add_page(START, start)
+        view.add_page(ANSWER, answer)
+        self.train_page, self.compare_page = TrainPage(), ComparePage()
+        view.add_page(TRAIN, self.train_page)
+        view.add_page(COMPARE, self.compare_page)
+        self.asking = asking = Asking(self._library, self._tasks, answer, self)
+        asking.problem.connect(view.say)
+        asking.counted.connect(self._counted)
+        start.begin_requested.connect(self._begin)
+        start.later_requested.connect(view.close_view)
+        start.forget_requested.connect(self._forget)
+        self.exchange = exchange = AnswerExchange(self._library, self._tasks, self)
+        exchange.said.connect(start.say)
+        exchange.changed.connect(asking.count)
+        start.import_requested.connect(lambda: exchange.import_answers(view))
+        start.export_requested.connect(lambda: exchange.export_answers(view))
+        answer.answered.connect(lambda _: view.say(""))
+        answer.later_requested.connect(view.close_view)
+        start.train_requested.connect(self._train)
+        answer.train_requested.connect(self._train)
+        self.tuning = tuning = TuningControl(
+            self._library, self._tasks, self.train_page, self.compare_page, self
+        )
+        tuning.page_wanted.connect(self._show_page)
+        tuning.kept.connect(lambda _: self._kept())
+        tuning.dropped.connect(self._dropped)
+        view.closed.connect(self._leave)
+        return view
+
+    def _counted(self, counts: AnswerCounts) -> None:
+        self.start_page.show_counts(counts)
+        self.answer_page.show_counts(counts)
+
+    def _leave(self) -> None:
+        self.asking.stop()
+        self.tuning.close()
+
+    def _show_page(self, name: str) -> None:
+        assert self.view is not None
+        if not self.view.is_open:
+            return  # left meanwhile
+        if name == ANSWER and not self.asking.running:
+            self._begin(self.start_page.scope)
+        else:
+            self.view.show_page(name)
+
+    # Answering
+
+    def _begin(self, scope: Scope) -> None:
+        assert self.view is not None
+        self.view.show_page(ANSWER)
+        self.asking.begin(self._among(scope))
+
+    def _among(self, scope: Scope) -> Callable[[], Ids | None]:
+        """How to find, in a thread, the photos to ask about; None for all."""
+        if scope.kind == FOLDER:
+            return lambda: self._library.catalog.shown_ids(scope.folder_id)
+        if scope.kind == RESULTS:
+            results = self._results
+            return lambda: results
+        return lambda: None
+
+    # Learning
+
+    def _train(self) -> None:
+        """Begin once the last answer is saved."""
+        query = self._navigator.query
+        asked = query.more if query is not None else ()
+        self.tuning.set_asked(tuple(item.photo_id for item in asked if item.photo_id is not None))
+        self._tasks.run(lambda: None, lambda _: self._train_now(), pool=SAVING)
+
+    def _train_now(self) -> None:
+        if self.view is not None and self.view.is_open and not self.tuning.training:
+            self.tuning.begin()
+
+    def _kept(self) -> None:
+        assert self.view is not None
+        self.view.close_view()
+        self.kept.emit()
+
+    def _dropped(self) -> None:
+        assert self.view is not None
+        self.view.close_view()
+        self.said.emit(self.tr("Dropped: photosim ranks as before, and your answers are kept"))
+
+    def _forget(self) -> None:
+        def forgotten(_: int) -> None:
+            self.asking.forget_given()
+            self.asking.count()
+
+        self._tasks.run(self._library.catalog.answers.clear, forgotten, pool=SAVING)

@@ -1,0 +1,186 @@
+"""The first page: what to teach from, the answers so far, and what is said where there is nothing to ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QLabel
+from pytestqt.qtbot import QtBot
+
+from photosim.gui.teach.start_page import FOLDER, RESULTS, WHOLE
+from photosim.gui.teach.view import ANSWER, START
+from photosim.gui.window import MainWindow
+from tests.gui.libraries import PHOTOS, folders_in
+from tests.gui.teach.wizard import hashes, next_question, open_wizard, press, view_of, words
+from tests.gui.windows import WAIT, OpenWindow, find, id_of, settle
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def give_answers(window: MainWindow, names: list[tuple[str, str, str]]) -> None:
+    catalog = window._library.catalog
+    by_name = {name: catalog.photo(id_of(window, name)).content_hash for each in names for name in each}
+    catalog.answers.add_many([tuple(by_name[name] for name in each) for each in names], "file")
+
+
+CATS = [
+    ("chelsea.png", "astronaut.png", "moon.png"),
+    ("chelsea.png", "camera.png", "rocket.jpg"),
+    ("coffee.png", "coins.png", "moon.png"),
+]
+
+
+def test_an_empty_library_says_so_and_has_nothing_to_begin(
+    open_window: OpenWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window = open_window(folders_in(tmp_path / "empty"))
+    settle(window, qtbot)
+    view = open_wizard(window, qtbot)
+    page = window.teach.start_page
+    assert "The library is empty" in words(view)
+    assert not page.begin_button.isEnabled()
+    assert not page.folder_list.isEnabled() and not page.results.isVisible()
+    press(window, Qt.Key.Key_Return)
+    assert view.page == START
+    press(window, Qt.Key.Key_Escape)
+    assert not view.is_open
+
+
+def test_a_small_library_is_warned_of(window: MainWindow, qtbot: QtBot) -> None:
+    view = open_wizard(window, qtbot)
+    assert f"The whole library, {PHOTOS} photos" in window.teach.start_page.whole.text()
+    assert "With so few photos the questions soon run out" in words(view)
+    assert window.teach.start_page.scope.kind == WHOLE
+    assert not window.teach.start_page.results.isVisible()
+
+
+def test_the_link_beside_results_teaches_from_them(window: MainWindow, photos: Path, qtbot: QtBot) -> None:
+    window.resize(1500, 900)
+    assert not window.header.teach_link.isVisible()
+    find(window, qtbot, photos / "things" / "motorcycle_left.png")
+    settle(window, qtbot)
+    window.bar.cut.setValue(round(100 * window.grid.similarity_of(int(window.grid.shown_ids()[5]))))
+    settle(window, qtbot)
+    shown = {int(photo_id) for photo_id in window.grid.shown_ids()}
+    assert len(shown) < PHOTOS
+    assert window.header.teach_link.isVisible()
+    window.header.teach_link.click()
+    settle(window, qtbot)
+    page = window.teach.start_page
+    assert page.scope.kind == RESULTS
+    assert page.results.text() == f"The results just shown, {len(shown)} photos"
+    press(window, Qt.Key.Key_Return)
+    for _ in range(4):
+        asked = next_question(window, qtbot)
+        assert {side.photo_id for side in asked.sides()} <= shown
+        press(window, Qt.Key.Key_Left)
+
+
+def test_one_folder_can_be_chosen(window: MainWindow, photos: Path, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(window.keeper.said, timeout=WAIT):
+        window.keeper._remove_folder(str(photos))
+    window.add_folders([photos / "things", photos / "space"])
+    qtbot.waitUntil(lambda: window.feed.snapshot.counts.photos == 7, timeout=WAIT)
+    settle(window, qtbot)
+    open_wizard(window, qtbot)
+    page = window.teach.start_page
+    listed = [page.folder_list.itemText(row) for row in range(page.folder_list.count())]
+    assert sorted(listed) == ["space, 3 photos", "things, 4 photos"]
+    page.folder_list.setCurrentIndex(listed.index("things, 4 photos"))
+    assert page.scope.kind == FOLDER
+    page.begin_button.click()
+    asked = next_question(window, qtbot)
+    assert {Path(side.path).parent.name for side in asked.sides()} == {"things"}
+
+
+def test_all_answers_are_forgotten_after_a_question(window: MainWindow, qtbot: QtBot) -> None:
+    give_answers(window, CATS)
+    view = open_wizard(window, qtbot)
+    page = window.teach.start_page
+    assert "3 answers so far" in words(view)
+    page.forget_button.click()
+    assert "Forget all 3 answers for good?" in page.question.text
+    page.question.reject_button.click()
+    assert window._library.catalog.answers.counts().usable == 3
+    page.forget_button.click()
+    page.question.accept_button.click()
+    settle(window, qtbot)
+    assert window._library.catalog.answers.counts().usable == 0
+    assert "No answers so far" in words(view)
+    assert not page.forget_button.isEnabled() and not page.export_button.isEnabled()
+
+
+def test_answers_go_to_a_file_and_come_back(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    give_answers(window, CATS)
+    view = open_wizard(window, qtbot)
+    page = window.teach.start_page
+    file = tmp_path / "my answers.csv"
+    page.export_button.click()
+    (dialog,) = view.findChildren(QFileDialog)
+    assert dialog.acceptMode() == QFileDialog.AcceptMode.AcceptSave
+    dialog.filesSelected.emit([str(file)])
+    dialog.close()
+    settle(window, qtbot)
+    assert f"3 answers were written to {file}." in page.said.text()
+    window._library.catalog.answers.clear()
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[1], "/nowhere/a.jpg,/nowhere/b.jpg," + lines[1].split(",")[2]]))
+    window.teach.exchange.read(file)
+    settle(window, qtbot)
+    assert "3 answers of my answers.csv were added." in page.said.text()
+    assert "line 6: there is no such file: /nowhere/a.jpg" in page.said_list.toPlainText()
+    assert page.said_list.isVisible()
+    assert "3 answers so far" in words(view)
+    window.teach.exchange.read(file)
+    settle(window, qtbot)
+    assert "0 answers of my answers.csv were added. 3 were there already." in page.said.text()
+
+
+def test_a_file_that_is_none_is_refused_in_words(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    open_wizard(window, qtbot)
+    file = tmp_path / "other.csv"
+    file.write_text("a;b;c\n1;2;3\n")
+    window.teach.exchange.read(file)
+    settle(window, qtbot)
+    assert "semicolons" in window.teach.start_page.said.text()
+
+
+def test_enough_answers_can_be_trained_on_from_the_first_page(window: MainWindow, qtbot: QtBot) -> None:
+    view = open_wizard(window, qtbot)
+    page = window.teach.start_page
+    assert not page.train_button.isVisible()
+    table = window.feed.snapshot.photos.table
+    first, *others = table.hashes
+    window._library.catalog.answers.add_many(
+        [(first, one, other) for one in others for other in others if one < other][:20], "file"
+    )
+    press(window, Qt.Key.Key_Escape)
+    open_wizard(window, qtbot)
+    assert view is view_of(window)
+    assert page.train_button.isVisible() and page.train_button.isEnabled()
+
+
+@pytest.mark.parametrize("size", [(900, 640), (1920, 1200)])
+def test_nothing_is_cut_off_in_small_and_large_windows(
+    window: MainWindow, qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    give_answers(window, [*CATS, ("chelsea.png", "moon.png", "astronaut.png")])
+    window.resize(*size)
+    view = open_wizard(window, qtbot)
+    assert view.size() == window._parts.size()
+    for _ in range(2):
+        for label in view.findChildren(QLabel):
+            if label.isVisible() and label.wordWrap():
+                assert label.height() >= label.heightForWidth(label.width()), label.text()
+        for button in view.findChildren(type(view.close_button)):
+            if button.isVisible():
+                assert button.width() >= button.minimumSizeHint().width(), button.text()
+                assert view.rect().contains(button.mapTo(view, button.rect().center())), button.text()
+        if view.page == START:
+            window.teach.start_page.begin_button.click()
+            asked = next_question(window, qtbot)
+            assert len(set(hashes(asked))) == 3
+    assert view.page == ANSWER
+    assert "2 contradict each other" in window.teach.answer_page.meter.text
