@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from photosim.catalog import Answer, Catalog
+from photosim.index.exact import rank_exactly
 from photosim.library import Library
 from photosim.search.query import weigh
-from photosim.search.searcher import Searcher
-from photosim.teaching.judging import Features, Judgement, Triplets, judge
+from photosim.search.searcher import Ranking, Searcher
+from photosim.teaching.gathering import Gathered
+from photosim.teaching.judging import Judgement
+from photosim.teaching.lesson import Tuned
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -30,16 +32,6 @@ COPY = 0.98
 
 _BLOCK = 25
 _CHUNK = 500
-
-
-class KeptBack(Protocol):
-    """Kept-back answers as arrays: features float16 [N, F], triplets int64 [T, 3] of rows of them."""
-
-    @property
-    def features(self) -> Features: ...
-
-    @property
-    def triplets(self) -> Triplets: ...
 
 
 @dataclass(frozen=True)
@@ -64,15 +56,17 @@ class RankingPair:
 @dataclass(frozen=True)
 class Comparison:
     """`unchanged` is the share of the ten nearest that stay, over photos that no answer touched; None where
-    there are too few of those."""
+    there are too few of those. `answered_alone`: the rankings are of the photos of the answers, no others.
+    """
 
     judgement: Judgement
     pairs: tuple[RankingPair, ...]
     unchanged: float | None
+    answered_alone: bool = False
 
 
 def compare(
-    library: Library, draft_searcher: Searcher, kept_back: KeptBack, queries: Sequence[int]
+    library: Library, draft_searcher: Searcher, judgement: Judgement, queries: Sequence[int]
 ) -> Comparison:
     """Compare the model that answers in `library` with another one of the same trunk, each at its own focus.
 
@@ -80,10 +74,6 @@ def compare(
     Takes some 0.3 s for 100,000 photos once both searchers have their embeddings: not for the GUI's thread.
     """
     searcher = library.searcher
-    before, after = searcher.card.focus, draft_searcher.card.focus
-    judgement = judge(
-        searcher.embedding, before, draft_searcher.embedding, after, kept_back.features, kept_back.triplets
-    )
     for one in (searcher, draft_searcher):
         one.refresh()
     pairs = (ranking_pair(searcher, draft_searcher, query) for query in queries)
@@ -93,6 +83,41 @@ def compare(
         tuple(pair for pair in pairs if pair is not None),
         share_unchanged(searcher, draft_searcher, untouched),
     )
+
+
+def compare_answered(
+    library: Library,
+    tuned: Tuned,
+    gathered: Gathered,
+    judgement: Judgement,
+    queries: Sequence[int],
+) -> Comparison:
+    """Compare the model that answers in `library` with one of another trunk, over the photos of the answers.
+
+    `gathered` has their features by the new trunk: no other photo has been seen by it yet.
+    """
+    catalog, searcher = library.catalog, library.searcher
+    rows = dict(zip(gathered.hashes, gathered.lesson.features, strict=True))
+    rows |= dict(zip(gathered.kept_back.hashes, gathered.kept_back.features, strict=True))
+    by_id = {photo_id: rows[digest] for digest, photo_id in catalog.ids_by_hash(rows).items()}
+    found, old = catalog.features_by_id(sorted(by_id), searcher.card.trunk)
+    order = np.argsort(found)
+    ids, first = found[order], searcher.embedding(old[order])
+    second = tuned.embedding(np.stack([by_id[photo] for photo in ids.tolist()])) if len(ids) else first
+
+    def ranking(matrix: Floats, parts: tuple[int, int], focus: float, row: int) -> Ranking:
+        return Ranking(*rank_exactly(ids, matrix, weigh(matrix[row], parts, focus)), "exact")
+
+    pairs = [
+        paired(
+            query,
+            ranking(first, searcher.embedding.parts, searcher.card.focus, row),
+            ranking(second, tuned.embedding.parts, tuned.focus, row),
+        )
+        for query in queries
+        for row in np.flatnonzero(ids == query).tolist()
+    ]
+    return Comparison(judgement, tuple(pairs), None, answered_alone=True)
 
 
 def own_queries(answers: Sequence[Answer], catalog: Catalog, asked: Iterable[int] = ()) -> list[int]:
@@ -122,15 +147,18 @@ def _latest(catalog: Catalog, anchors: Sequence[bytes]) -> list[int]:
     return found
 
 
-def ranking_pair(before: Searcher, after: Searcher, query: int, shown: int = SHOWN) -> RankingPair | None:
+def ranking_pair(before: Searcher, after: Searcher, query: int) -> RankingPair | None:
     """The photos nearest to a photo by two models; None where it has no features."""
     features = before.features_of(query)
     if features is None:
         return None
-    ranking = before.rank([features])
-    copies = {query, *ranking.ids[ranking.similarity >= COPY].tolist()}
-    first = _without(ranking.ids, copies)
-    second = _without(after.rank([features]).ids, copies)[:shown]
+    return paired(query, before.rank([features]), after.rank([features]))
+
+
+def paired(query: int, before: Ranking, after: Ranking, shown: int = SHOWN) -> RankingPair:
+    """The first photos of two whole rankings for a query, without it and its copies."""
+    copies = {query, *before.ids[before.similarity >= COPY].tolist()}
+    first, second = _without(before.ids, copies), _without(after.ids, copies)[:shown]
     places = [
         int(np.flatnonzero(first == photo)[0]) + 1 if photo in first else len(first) for photo in second
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,20 @@ from photosim.teaching.comparison import (
     SHOWN,
     RankingPair,
     compare,
+    compare_answered,
     own_queries,
     ranking_pair,
     share_unchanged,
     untouched_sample,
 )
+from photosim.teaching.gathering import gather
+from photosim.teaching.judging import judgement_of
+from photosim.teaching.lesson import Tuned
 from tests.teaching.made_library import PHOTOS, answer_by_redness, copy_of_library
 
 pytestmark = pytest.mark.timeout(120)
 
-
-@dataclass(frozen=True)
-class Arrays:
-    features: np.ndarray
-    triplets: np.ndarray
+JUDGEMENT = judgement_of(np.array([True, False]), np.array([True, True]))
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +55,6 @@ def tuned(library: Library, strength: float, seed: int = 0, focus: float | None 
     changed = Embedding((weight[:kind], weight[kind:]), (embedding.bias[:kind], embedding.bias[kind:]))
     card = replace(library.card, version="mine-test", focus=library.card.focus if focus is None else focus)
     return Searcher(library.catalog, library.folders, card, changed)
-
-
-def kept_back(library: Library, photos: list[int], triplets: list[tuple[int, int, int]]) -> Arrays:
-    features = [library.searcher.features_of(photo) for photo in photos]
-    return Arrays(np.stack([row for row in features if row is not None]), np.array(triplets, np.int64))
 
 
 def test_the_pair_is_what_both_searchers_rank_without_the_query(library: Library) -> None:
@@ -155,11 +150,35 @@ def test_where_nothing_was_kept_back_the_anchors_learned_from_are_shown(library:
 
 def test_the_whole_comparison(library: Library) -> None:
     answer_by_redness(library.catalog, 10)
-    after = tuned(library, 2.0)
     ids = library.catalog.shown_ids().tolist()
-    kept = kept_back(library, ids[:6], [(0, 1, 2), (3, 4, 5), (3, 5, 4)])
-    comparison = compare(library, after, kept, [ids[0], ids[9], 10_000])
-    assert comparison.judgement.kept_back == 3
-    assert 1 <= comparison.judgement.right_before <= 2  # one of (3, 4, 5) and its opposite is right
+    comparison = compare(library, tuned(library, 2.0), JUDGEMENT, [ids[0], ids[9], 10_000])
+    assert comparison.judgement is JUDGEMENT and not comparison.answered_alone
     assert [pair.query for pair in comparison.pairs] == [ids[0], ids[9]]
     assert comparison.unchanged is not None and 0 < comparison.unchanged < 1
+
+
+def test_with_another_trunk_the_photos_of_the_answers_are_ranked_by_what_it_sees(library: Library) -> None:
+    """The new trunk here is the old one with its features in another order, which the embedding undoes."""
+    answers = answer_by_redness(library.catalog, 30)
+    gathered = gather(library.catalog, library.card.trunk, answers)
+    turned = replace(
+        gathered,
+        lesson=replace(gathered.lesson, features=gathered.lesson.features[:, ::-1]),
+        kept_back=replace(gathered.kept_back, features=gathered.kept_back.features[:, ::-1]),
+    )
+    old = load_embedding(library.card)
+    weight, kind = old.weight.T[:, ::-1], old.parts[0]
+    same = Tuned((weight[:kind], weight[kind:]), (old.bias[:kind], old.bias[kind:]), library.card.focus, None)
+    queries = [*own_queries(answers, library.catalog), 10_000]
+    comparison = compare_answered(library, same, turned, JUDGEMENT, queries)
+    assert comparison.answered_alone and comparison.unchanged is None
+    assert [pair.query for pair in comparison.pairs] == queries[:-1]
+    about = {digest for answer in answers for digest in answer.triplet}
+    ids = np.array(sorted(library.catalog.ids_by_hash(about).values()))
+    for pair in comparison.pairs:
+        features = library.searcher.features_of(pair.query)
+        assert features is not None
+        expected = library.searcher.rank([features], among=ids).ids.tolist()[1 : 1 + SHOWN]
+        assert list(pair.before) == list(pair.after) == expected
+    changed = compare_answered(library, replace(same, focus=1.0), turned, JUDGEMENT, queries)
+    assert any(pair.risen for pair in changed.pairs)

@@ -245,8 +245,18 @@ class ComparePage(TeachPage):
         self._others.setVisible(unchanged is not None)
         if unchanged is not None:
             self._others.setText(_spaced(self._others_text(unchanged)))
-        self._legend.setVisible(any(card.pair.risen for card in self.cards))
-        self._legend.setText(_spaced(self.tr("Framed in green are photos that came nearer to the top.")))
+        legend = []
+        if any(card.pair.risen for card in self.cards):
+            legend.append(self.tr("Framed in green are photos that came nearer to the top."))
+        if self._comparison.answered_alone:
+            legend.append(
+                self.tr(
+                    "Only photos of your answers are ranked here: once you keep it, the others are seen anew "
+                    "in the background."
+                )
+            )
+        self._legend.setVisible(bool(legend))
+        self._legend.setText("".join(_spaced(line) for line in legend))
 
     def _sentence_text(self, judgement: Judgement) -> str:
         if not judgement.kept_back:

@@ -18,8 +18,8 @@ from photosim.library import Library
 from photosim.model.card import ModelCard
 from photosim.model.store import Draft
 from photosim.search.searcher import Searcher
-from photosim.teaching.comparison import Comparison, compare, own_queries
-from photosim.teaching.judging import Judgement
+from photosim.teaching.comparison import Comparison, compare, compare_answered, own_queries
+from photosim.teaching.outcome import draft_of, judge_finished
 from photosim.teaching.run import Failed, Finished, TuningEvent, TuningRun
 
 POLL_MS = 100
@@ -55,10 +55,14 @@ class Attempt:
 
 @dataclass
 class Ready:
-    """What came of a training, for the user to decide on. `card` is set once it lies on the disk."""
+    """What came of a training, for the user to decide on.
+
+    `searcher` ranks the library by it, None where the library must be read anew for that. `card` is set once
+    the model lies on the disk.
+    """
 
     draft: Draft
-    searcher: Searcher
+    searcher: Searcher | None
     comparison: Comparison
     name: str
     taken: tuple[str, ...]
@@ -71,7 +75,8 @@ class TuningControl(QObject):
     page_wanted = Signal(str)
     """TRAIN, COMPARE or ANSWER."""
     kept = Signal(str)
-    """The version of the model that was kept: the library is ranked by it."""
+    """The version of the model that was kept: it ranks the library from now on, or, with a trunk of its own
+    (it is `Library.next_card` then), once a scan has read the photos anew."""
     dropped = Signal()
 
     def __init__(
@@ -138,7 +143,8 @@ class TuningControl(QObject):
     # Training
 
     def _make_run(self, card: ModelCard, trunk: bool) -> TuningRun:
-        return TuningRun(self._library.folders, card, threads=self._library.threads)
+        library = self._library
+        return TuningRun(library.folders, card, trunk=trunk, device=library.device, threads=library.threads)
 
     def _poll(self) -> None:
         attempt = self._attempt
@@ -256,52 +262,42 @@ class TuningControl(QObject):
 
 
 def look(library: Library, parent: ModelCard, finished: Finished, asked: tuple[int, ...]) -> Ready:
-    """Make a draft of what was tuned from `parent`, rank the library by it, and compare.
+    """Make a draft of what was tuned from `parent`, rank by it, and compare.
 
+    The library itself is ranked, or, for a trunk that has not seen it, the photos of the answers alone.
     Raises TeachingError where another model answers by now, ModelError where the models cannot be read.
     """
     if library.searcher.card.version != parent.version:
         raise TeachingError("another model has taken over while this one was trained: train again")
-    tuned = finished.tuned
-    training = {**tuned.settings, "answers": finished.tally.training}
-    draft = library.store.draft(parent, tuned.embedding, tuned.focus, training, {})
-    searcher = library.searcher_for(draft)
+    judgement = judge_finished(library.catalog, parent, finished)
+    draft = draft_of(library.store, parent, finished, judgement)
     queries = own_queries(library.catalog.answers.all(), library.catalog, asked)
-    comparison = compare(library, searcher, finished.kept_back, queries)
-    cards = library.registry.cards()
+    searcher: Searcher | None = None
+    if finished.trunk is None:
+        searcher = library.searcher_for(draft)
+        comparison = compare(library, searcher, judgement, queries)
+    else:
+        comparison = compare_answered(library, finished.tuned, finished.trunk.gathered, judgement, queries)
     return Ready(
         draft,
         searcher,
         comparison,
-        library.store.free_name(_tr("My similar")),
-        tuple(word for card in cards for word in (card.name, card.version)),
+        library.store.free_name(QCoreApplication.translate("TuningControl", "My similar")),
+        tuple(word for card in library.registry.cards() for word in (card.name, card.version)),
     )
 
 
 def keep(library: Library, ready: Ready, name: str) -> str:
     """Write the draft under a name, and rank the library by it from now on; returns its version.
 
-    The embeddings that were made for the comparison go with it, so that nothing is computed anew. Raises
-    ModelError or LibraryError where it cannot be written; what was done by then is not done again.
+    The embeddings that were made for the comparison go with it, so that nothing is computed anew. With a
+    trunk of its own it ranks once a scan has read the photos anew. Raises ModelError or LibraryError where
+    it cannot be written; what was done by then is not done again.
     """
     if ready.card is None:
-        ready.card = library.store.keep(ready.draft, name, metrics_of(ready.comparison))
+        unchanged = {"unchanged": ready.comparison.unchanged}
+        ready.card = library.store.keep(ready.draft, name, unchanged)
     elif ready.card.name != name:
         ready.card = library.rename_model(ready.card.version, name)
     library.use_model(ready.card.version, ready.searcher)
     return ready.card.version
-
-
-def metrics_of(comparison: Comparison) -> dict[str, float | int | None]:
-    """What a model's card says of the comparison."""
-    judgement: Judgement = comparison.judgement
-    return {
-        "kept_back": judgement.kept_back,
-        "right_before": judgement.right_before,
-        "right_after": judgement.right_after,
-        "unchanged": comparison.unchanged,
-    }
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("TuningControl", text)
