@@ -91,6 +91,7 @@ class GridHeader(QWidget):
         set_role(self.teach_link, "link")
         self.teach_link.setToolTip(self.tr("Teach photosim what similar means to you (Ctrl+T)"))
         self.teach_link.clicked.connect(self.teach_requested)
+        self.teach_link.setMinimumWidth(1)  # it goes before it would keep the window from getting narrower
         self._ranked = False
         across = QHBoxLayout(self)
         across.setContentsMargins(14, 8, 14, 6)

@@ -167,6 +167,7 @@ class StartPage(TeachPage):
         button = QPushButton(text)
         button.setToolTip(tip)
         set_role(button, "link")
+        button.setStyleSheet("QPushButton { margin-left: -5px; }")  # its words, not its frame, on the line
         return button
 
     def _make_column(self) -> None:
@@ -187,7 +188,6 @@ class StartPage(TeachPage):
         set_role(card, "card")
         links = QHBoxLayout()
         links.setSpacing(14)
-        links.setContentsMargins(-5, 0, 0, 0)  # their words, not their frames, on the line
         for button in (self.import_button, self.export_button, self.forget_button):
             links.addWidget(button)
         links.addStretch(1)

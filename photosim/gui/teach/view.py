@@ -51,14 +51,17 @@ class TeachView(Overlay):
         self.message = QLabel()
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setWordWrap(True)
-        self.message.setContentsMargins(FOOTER_MARGIN, 8, FOOTER_MARGIN, 8)
-        set_role(self.message, "notice")
-        self.message.hide()
+        self._notice = QWidget()
+        set_role(self._notice, "card")
+        inside = QHBoxLayout(self._notice)
+        inside.setContentsMargins(FOOTER_MARGIN, 8, FOOTER_MARGIN, 8)
+        inside.addWidget(self.message)
+        self._notice.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(header)
-        column.addWidget(self.message)
+        column.addWidget(self._notice)
         column.addWidget(self._stack, 1)
 
     def add_page(self, name: str, page: TeachPage) -> None:
@@ -83,7 +86,7 @@ class TeachView(Overlay):
         """One line below the headline, what could not be done for instance; "" takes it away."""
         self.message.setText(text)
         self.message.setAccessibleName(text)
-        self.message.setVisible(bool(text))
+        self._notice.setVisible(bool(text))
 
     # Events
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QLabel
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from photosim.gui.teach.start_page import FOLDER, RESULTS, WHOLE
@@ -76,6 +76,24 @@ def test_the_link_beside_results_teaches_from_them(window: MainWindow, photos: P
         asked = next_question(window, qtbot)
         assert {side.photo_id for side in asked.sides()} <= shown
         press(window, Qt.Key.Key_Left)
+
+
+def test_the_link_goes_before_it_keeps_the_window_wide(
+    window: MainWindow, photos: Path, qtbot: QtBot
+) -> None:
+    find(window, qtbot, photos / "things" / "motorcycle_left.png")
+    settle(window, qtbot)
+    window.resize(900, 640)
+    window.header.teach_link.hide()
+    QApplication.processEvents()
+    least = window.minimumSizeHint().width()
+    window.resize(1500, 640)
+    QApplication.processEvents()
+    assert window.header.teach_link.isVisible()
+    window.resize(900, 640)
+    QApplication.processEvents()
+    assert window.width() == max(900, least)
+    assert not window.header.teach_link.isVisible()
 
 
 def test_one_folder_can_be_chosen(window: MainWindow, photos: Path, qtbot: QtBot) -> None:
