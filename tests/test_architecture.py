@@ -39,6 +39,7 @@ PROGRAMS = {"__main__", "app", "cli", "headless", "smoke"}
 OF_TORCH = {
     "photosim.model.network",
     "photosim.model.torch_runtime",
+    "photosim.teaching.aspects",
     "photosim.teaching.trunk",
     "photosim.teaching.tuning",
     "photosim.training.bundle",

@@ -14,15 +14,30 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Aspect:
+    """A way in which photos may be similar, as a linear map of their features: `weight` float32 [d, F].
+
+    Of its values the first `dimensions` principal directions count, each divided by its variance to the power
+    `whitening` (0.5: all count the same).
+    """
+
+    name: str
+    weight: Floats
+    dimensions: int
+    whitening: float
+
+
+@dataclass(frozen=True)
 class Lesson:
     """Answers as arrays: `features` float16 [N, F] of the photos they are about, `triplets` int64 [T, 3] the
     rows of anchor, positive and negative; `rehearsal` float16 [M, F] is a sample of the library, whose
-    ranking is to stay as it is.
+    ranking is to stay as it is; `aspects` are what may count beside the model's own embedding.
     """
 
     features: npt.NDArray[np.float16]
     triplets: npt.NDArray[np.int64]
     rehearsal: npt.NDArray[np.float16]
+    aspects: tuple[Aspect, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 from photosim.catalog import Answer, Catalog, ThumbnailStore
@@ -12,7 +13,7 @@ from photosim.model.card import ModelCard
 from photosim.model.embedding import Embedding, load_embedding
 from photosim.paths import Folders
 from photosim.teaching.gathering import Gathered, KeptBack, Tally, check, gather
-from photosim.teaching.lesson import Lesson, Tuned, TuningProgress
+from photosim.teaching.lesson import Aspect, Lesson, Tuned, TuningProgress
 from photosim.teaching.tuned_trunk import TrunkChanges
 
 Tuner = Callable[[Embedding, float, Lesson], Generator[TuningProgress, None, Tuned]]
@@ -41,7 +42,7 @@ def tune_embedding(base: Embedding, focus: float, lesson: Lesson) -> Generator[T
 
 @dataclass(frozen=True)
 class TuningSetup:
-    """What the process needs. `answers` None means those in the catalog; `trunk`: tune the trunk first."""
+    """What the process needs. `answers` None means those in the catalog; `trunk`: tune the trunk as well."""
 
     folders: Folders
     card: ModelCard
@@ -66,13 +67,24 @@ def _tuning(setup: TuningSetup) -> Generator[TuningProgress | Finished, None, No
         answers = catalog.answers.all() if setup.answers is None else setup.answers
         gathered = gather(catalog, setup.card.trunk, answers)
         check(gathered)
+        gathered = replace(gathered, lesson=replace(gathered.lesson, aspects=_aspects(setup.card)))
+        tuned = yield from _tuned(setup, gathered.lesson)
         if setup.trunk:
             changes = yield from _tune_trunk(setup, catalog, gathered)
             gathered = changes.gathered
     finally:
         catalog.close()
-    tuned = yield from setup.tuner(load_embedding(setup.card), setup.card.focus, gathered.lesson)
     yield Finished(tuned, gathered.kept_back, gathered.tally, changes)
+
+
+def _tuned(setup: TuningSetup, lesson: Lesson) -> Generator[TuningProgress, None, Tuned]:
+    return setup.tuner(load_embedding(setup.card), setup.card.focus, lesson)
+
+
+def _aspects(card: ModelCard) -> tuple[Aspect, ...]:
+    from photosim.teaching.aspects import shallow_aspects  # torch, as above
+
+    return shallow_aspects(card)
 
 
 def _tune_trunk(
@@ -81,7 +93,9 @@ def _tune_trunk(
     from photosim.teaching.trunk import tune_trunk
 
     thumbnails = ThumbnailStore(setup.folders.thumbnails)
+    tuner = partial(_tuned, setup)
+    place = setup.device, setup.threads
     try:
-        return (yield from tune_trunk(setup.card, catalog, thumbnails, gathered, setup.device, setup.threads))
+        return (yield from tune_trunk(setup.card, catalog, thumbnails, gathered, tuner, *place))
     finally:
         thumbnails.close()
