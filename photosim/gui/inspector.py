@@ -280,7 +280,8 @@ class Inspector(QWidget):
 
     def _fill(self, photo: Photo, similarity: str) -> None:
         self._name.set_full_text(os.path.basename(photo.path))
-        self._similarity.setText(similarity)
+        self._similarity.setText(_unbroken_parts(similarity))
+        self._similarity.setAccessibleName(similarity)
         self._similarity.setVisible(bool(similarity))
         self._why.setVisible(bool(similarity))
         self._offline.setVisible(photo.offline)

@@ -28,7 +28,7 @@ POOL = "models"
 
 @dataclass(frozen=True)
 class ModelList:
-    """All models there are: usable ones by their cards, `faults` of the others, a line each.
+    """All models there are, in the menu's order: usable ones by their cards, `faults` of others, a line each.
 
     `newest` is the version of the bundled model that photosim would choose.
     """
@@ -45,11 +45,19 @@ class ModelList:
 def read_models(library: Library) -> ModelList:
     """Look at the disk. Raises ModelError where a bundled model is damaged."""
     registry = library.registry
+    newest = registry.default().version
     return ModelList(
-        tuple(registry.cards()),
+        tuple(sorted(registry.cards(), key=lambda card: _place(card, newest))),
         tuple(str(fault) for fault in registry.faults()),
-        registry.default().version,
+        newest,
     )
+
+
+def _place(card: ModelCard, newest: str) -> tuple[int, str]:
+    """Orders models for people: photosim's own, the user's by name, then what photosim had before."""
+    if card.bundled:
+        return (0 if card.version == newest else 2), card.version
+    return 1, card.name.casefold()
 
 
 def model_name(card: ModelCard, newest: str) -> str:

@@ -71,7 +71,8 @@ class Navigator(QObject):
         self._answer: Answer | None = None
         self._listing: Task | None = None
         self._listed: tuple[Ids, Similarities | None] = (NOTHING, None)
-        self._unmoved: list[tuple[Ids, Similarities | None]] = []  # what was listed before each move
+        # What each move changed of the list: from which row on, and what stood there before.
+        self._unmoved: list[tuple[int, Ids, Similarities]] = []
         self._restoring: Visit | None = None
         self._scanning = False
         runner.answered.connect(self._answered)
@@ -219,15 +220,25 @@ class Navigator(QObject):
         if similarity is None:
             return
         order = lifted(ids, up)
-        self._unmoved.append(self._listed)
+        changed = np.flatnonzero(order != np.arange(len(order)))
+        if not len(changed):
+            return
+        rows = slice(int(changed[0]), int(changed[-1]) + 1)
+        self._unmoved.append((rows.start, ids[rows].copy(), similarity[rows].copy()))
         self._listed = (ids[order], similarity[order])
         self._show_cut()
 
     def take_back_move(self) -> None:
         """Show the ranking as it was before the last move, where that is still known."""
-        if self._unmoved:
-            self._listed = self._unmoved.pop()
-            self._show_cut()
+        ids, similarity = self._listed
+        if not self._unmoved or similarity is None:
+            return
+        start, ids_before, similarity_before = self._unmoved.pop()
+        rows = slice(start, start + len(ids_before))
+        ids, similarity = ids.copy(), similarity.copy()
+        ids[rows], similarity[rows] = ids_before, similarity_before
+        self._listed = (ids, similarity)
+        self._show_cut()
 
     # What comes from outside
 

@@ -319,7 +319,7 @@ class _Message(QPushButton):
         self._elide()
 
     def sizeHint(self) -> QSize:
-        width = self.fontMetrics().horizontalAdvance(self.line) + ROOM_AROUND
+        width = self.fontMetrics().horizontalAdvance(self.line) + ROOM_AROUND + 2
         return QSize(width, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:

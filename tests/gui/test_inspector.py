@@ -108,6 +108,17 @@ def test_a_photo_is_shown_with_all_that_is_known(inspector: Inspector) -> None:
     assert "offline" not in shown
 
 
+def test_a_figure_stays_on_the_line_of_its_word(inspector: Inspector) -> None:
+    inspector.show_photo(a_photo(), 0.934, (0.95, 0.16))
+    (shown,) = (label for label in inspector.findChildren(QLabel) if label.text().startswith("similarity"))
+    assert [line.strip() for line in shown.text().split(" ")] == [
+        "similarity\N{NO-BREAK SPACE}0.93",
+        "·",
+        "kind\N{NO-BREAK SPACE}0.95,\N{NO-BREAK SPACE}thing\N{NO-BREAK SPACE}0.16",
+    ]
+    assert shown.accessibleName() == "similarity 0.93 · kind 0.95, thing 0.16"
+
+
 def test_why_a_photo_matches_can_be_asked_where_there_is_a_query(inspector: Inspector, qtbot: QtBot) -> None:
     inspector.show_photo(a_photo(7), 0.934)
     link = button(inspector, "Why it matches…")

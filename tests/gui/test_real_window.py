@@ -156,6 +156,31 @@ def test_an_address_alone_is_refused_in_words(window: MainWindow, xdotool, drag_
     assert window.scan_bar.isVisible() and window.invitation.isVisible()
 
 
+def test_a_photo_is_dragged_up_in_the_ranking_and_onto_the_query(
+    window: MainWindow, photos: Path, xdotool, qtbot: QtBot
+) -> None:
+    window.add_folders([photos])
+    qtbot.waitUntil(lambda: window.feed.snapshot.counts.photos == PHOTOS, timeout=WAIT)
+    settle(window, qtbot)
+    with qtbot.waitSignal(window.results_shown, timeout=WAIT):
+        window.photo_actions.find([id_of(window, "coffee.png")])
+    settle(window, qtbot)
+    before = names(window)
+    before_first = middle_of(window, id_of(window, before[1])) - QPoint(40, 0)
+    drag(xdotool, middle_of(window, id_of(window, before[2])), before_first)
+    settle(window, qtbot)
+    assert names(window) == [before[0], before[2], before[1], *before[3:]]
+    (answer,) = window._library.catalog.answers.all()
+    assert answer.source == "drag"
+
+    strip = window.bar.strip
+    onto = strip.add_button.mapToGlobal(strip.add_button.rect().center())
+    with qtbot.waitSignal(window.results_shown, timeout=WAIT):
+        drag(xdotool, middle_of(window, id_of(window, before[4])), onto)
+    settle(window, qtbot)
+    assert [item.name for item in strip.items] == ["coffee.png", before[4]]
+
+
 def test_photos_are_found_and_looked_at_by_the_keyboard_alone(
     window: MainWindow, photos: Path, xdotool, qtbot: QtBot
 ) -> None:

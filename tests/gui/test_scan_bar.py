@@ -163,3 +163,13 @@ def test_a_scan_asks_for_no_wider_window(bar: ScanBar) -> None:
     bar.resize(bar.minimumSizeHint().width(), 34)
     words = (bar._counted, bar._rate, bar._left, bar._space)
     assert all(label.toolTip().startswith(label.full_text) for label in words if label.isVisible())
+
+
+def test_a_line_is_whole_where_there_is_room(bar: ScanBar, qtbot: QtBot) -> None:
+    for line in (
+        "photosim now ranks with Beach & sky",
+        "Kept",
+        "Exported Beach & sky to /home/ada/sky.photosim",
+    ):
+        bar.say(line)
+        qtbot.waitUntil(lambda line=line: bar._message.text() == line.replace("&", "&&"))
