@@ -1,10 +1,13 @@
 """Tuning the trunk's last blocks by a user's answers: the advanced way, for which a library is read anew.
 
 Of each part's late path the last block and the head learn by the triplet hinge loss of the answers (Wang et
-al. 2014), on the photos and on random views of them, with the model's own embedding, which is held fixed. All
-before these blocks is run once for each view, by the fastest there is, and kept. A sample of the library is
-rehearsed: its features must stay near those of the trunk it began with (Li and Hoiem 2016, "Learning without
-Forgetting"), so that few answers do not wreck it. A fifth of the anchors is left out, and says when to stop.
+al. 2014), on the photos and on random views of them. All before these blocks is run once for each view, by
+the fastest there is, and kept. A sample of the library is rehearsed: its features must stay near those of the
+trunk it began with (Li and Hoiem 2016, "Learning without Forgetting"), so that few answers do not wreck it.
+
+The embedding is tuned first and held fixed: tuned to features that have learned the same answers, it would
+find them all ranked right, and learn nothing of what the other paths have to say. A fifth of the anchors is
+left out, also of the embedding under which the trunk learns, and says when to stop.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from photosim.model.onnx_runtime import OnnxRuntime, run_into
 from photosim.model.torch_runtime import load_network, unusable
 from photosim.model.trunk_changes import load_changes, save_changes
 from photosim.teaching.gathering import Gathered
-from photosim.teaching.lesson import Lesson, TuningProgress
+from photosim.teaching.lesson import Lesson, Tuned, TuningProgress
 from photosim.teaching.tuned_trunk import (
     MOST_TRIPLETS,
     REHEARSED,
@@ -52,6 +55,9 @@ Front = Callable[[Pixels], tuple[Tensor, Tensor]]
 """Pixels [N, S, S, 3] to the base's features float32 [N, F] and what goes into the tuned blocks of kind and
 thing, float16 [N, 2, C, h, w], on the CPU."""
 
+LessonTuner = Callable[[Lesson], Generator[TuningProgress, None, Tuned]]
+"""Like photosim.teaching.tuning.tune, of one model."""
+
 PARTS = ("kind", "thing")
 COMPARED = 16
 NEAREST = 10
@@ -64,7 +70,8 @@ _PROBED = 64  # rows at a time where nothing is learned
 
 @dataclass(frozen=True)
 class TrunkSettings:
-    """`blocks` of each part are tuned, the last ones, beside the head.
+    """The last `blocks` of each part are tuned, and the head, in at most `steps` steps, by default as many as
+    the answers are worth.
 
     A step takes `batch` triplets and `rehearsal` photos of the library. `margin` is that of the hinge;
     `hold` weighs the squared distance of rehearsed features from the base's. Every `check_every` steps the
@@ -72,6 +79,7 @@ class TrunkSettings:
     """
 
     blocks: int = 1
+    steps: int | None = None
     batch: int = 16
     rehearsal: int = 24
     learning_rate: float = 1e-4
@@ -89,6 +97,7 @@ def tune_trunk(
     catalog: Catalog,
     thumbnails: ThumbnailStore,
     gathered: Gathered,
+    tuner: LessonTuner,
     device: str = "auto",
     threads: int | None = None,
     seed: int = 0,
@@ -96,7 +105,8 @@ def tune_trunk(
 ) -> Generator[TuningProgress, None, TrunkChanges]:
     """Tune the trunk of `card` by the answers in `gathered`; the kept-back ones are not learned from.
 
-    Photos are seen by their thumbnails, offline ones too. Phases: "reading" the views, "training". Raises
+    `tuner` tunes the model's embedding to a lesson, here to the answers that are not left out. Photos are
+    seen by their thumbnails, offline ones too. Phases: the tuner's, "reading" the views, "training". Raises
     TeachingError where the model has no such trunk, thumbnails are missing, the training diverges or makes
     nothing better, or the CPU's runtime does not compute what torch does; ModelError for damaged files.
     """
@@ -106,18 +116,25 @@ def tune_trunk(
     keep_freed_memory()
     one_thread_each()
     threads = threads or available_cores()
-    torch.set_num_threads(threads)
+    rng = np.random.default_rng(seed)
+    learned, out = left_out(gathered.lesson.triplets, rng)
+    draft = yield from tuner(replace(gathered.lesson, triplets=learned))
+    torch.set_num_threads(threads)  # the tuner may have wanted fewer
     began = time.monotonic()
     network = load_network(card)
     if not isinstance(network, DeepRanking):
         raise TeachingError(f"the trunk of {card.name} has one part alone and cannot be tuned: train without")
     place = _device(device)
-    work = _Photos(card, thumbnails, gathered, sample_hashes(catalog, gathered, REHEARSED, seed), seed)
+    if len(learned) > MOST_TRIPLETS:
+        learned = learned[np.sort(rng.choice(len(learned), MOST_TRIPLETS, replace=False))]
+    rehearsed = sample_hashes(catalog, gathered, REHEARSED, seed)
+    work = _Photos(card, thumbnails, gathered, rehearsed, np.unique(learned), seed)
     front = _front(card, network, settings.blocks, place, threads)
     try:
         yield from work.read(front, threads, began)
         tail = _Tail(network.to(place), settings.blocks)
-        tuning = _Tuning(tail, card, work, settings, place, seed)
+        triplets = work.numbered(learned), work.numbered(out)
+        tuning = _Tuning(tail, draft, work, triplets, settings, place, rng)
         yield from tuning.run(began)
         features = tail.all_features(work.maps, work.features, place)
     except torch.OutOfMemoryError as error:
@@ -134,7 +151,7 @@ def tune_trunk(
         work.gathered_with(features),
         tuning.right_before,
         tuning.right_after,
-        asdict(settings) | {"steps": tuning.best_step, "views": work.views, "answers": len(work.triplets)},
+        asdict(settings) | {"steps": tuning.best_step, "views": work.views, "answers": len(learned)},
     )
 
 
@@ -196,8 +213,10 @@ class _Photos:
         thumbnails: ThumbnailStore,
         gathered: Gathered,
         rehearsed: Sequence[bytes],
+        learned: npt.NDArray[np.int64],
         seed: int,
     ) -> None:
+        """`learned` are rows of the lesson's photos: those of which there are views."""
         self._shape = NetworkInput(card.input_size, card.geometry)
         self._thumbnails = thumbnails
         self._gathered = gathered
@@ -206,17 +225,16 @@ class _Photos:
         self._hashes = [*answered, *rehearsed]
         self._numbers = {item: number for number, item in enumerate(answered)}
         self.rehearsal = np.arange(len(answered), len(self._hashes))
-        triplets = gathered.lesson.triplets
-        if len(triplets) > MOST_TRIPLETS:
-            chosen = np.random.default_rng(seed).choice(len(triplets), MOST_TRIPLETS, replace=False)
-            triplets = triplets[np.sort(chosen)]
-        rows = np.array([self._numbers[item] for item in gathered.hashes], np.int64)
-        self.triplets = rows[triplets]
-        self._learned = np.unique(self.triplets)
+        self._learned = np.unique(self.numbered(learned))
         self.views = views_of_one(len(self._learned))
         self.compared = np.zeros((0, self._shape.size, self._shape.size, 3), np.uint8)
         self.maps = torch.zeros(0)
         self.features = torch.zeros(0)
+
+    def numbered(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Rows of the lesson's photos as rows here."""
+        hashes = self._gathered.hashes
+        return np.array([self._numbers[hashes[row]] for row in rows.flat], np.int64).reshape(rows.shape)
 
     def read(self, front: Front, threads: int, began: float) -> Generator[TuningProgress, None, None]:
         """Read every row; the photos of the comparison are kept as pixels too."""
@@ -258,7 +276,7 @@ class _Photos:
         )
         return replace(
             gathered,
-            lesson=Lesson(rows, gathered.lesson.triplets, features[self.rehearsal]),
+            lesson=replace(gathered.lesson, features=rows, rehearsal=features[self.rehearsal]),
             kept_back=replace(gathered.kept_back, features=kept),
         )
 
@@ -377,24 +395,26 @@ class _Tuning:
     def __init__(
         self,
         tail: _Tail,
-        card: ModelCard,
+        draft: Tuned,
         work: _Photos,
+        triplets: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
         settings: TrunkSettings,
         device: torch.device,
-        seed: int,
+        rng: np.random.Generator,
     ) -> None:
+        """`triplets` are those to learn from and those left out, of rows of `work`."""
         self._tail = tail
         self._work = work
         self._settings = settings
         self._device = device
-        self._rng = np.random.default_rng(seed)
-        embedding = load_embedding(card)
+        self._rng = rng
+        embedding = draft.embedding
         self._weight = torch.from_numpy(embedding.weight).to(device)
         self._bias = torch.from_numpy(embedding.bias).to(device)
         self._kind = embedding.parts[0]
-        self._say = part_weights(embedding.parts, card.focus)
-        self._learned, self._left_out = left_out(work.triplets, self._rng)
-        self._steps = steps_for(len(self._learned))
+        self._say = part_weights(embedding.parts, draft.focus)
+        self._learned, self._left_out = triplets
+        self._steps = settings.steps or steps_for(len(self._learned))
         self._optimizer = torch.optim.AdamW(
             tail.parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -410,7 +430,7 @@ class _Tuning:
             loss = self._step(step)
             if step % settings.check_every == 0 or step == self._steps:
                 hinge, right = self._look()
-                if hinge < best:
+                if hinge < best and right >= self.right_before:
                     best, state = hinge, self._tail.state()
                     self.best_step, self.right_after = step, right
             now = time.monotonic()
@@ -420,8 +440,8 @@ class _Tuning:
                 break
         if self.best_step == 0:
             raise TeachingError(
-                "tuning the trunk too ranks no more of the left-out answers right: answer more questions, "
-                "or train without it"
+                "learning how photos are seen ranks no more of the answers right that were left out of it: "
+                "train without that, or answer more questions first"
             )
         self._tail.load(state)
 

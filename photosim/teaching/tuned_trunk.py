@@ -12,8 +12,8 @@ from photosim.model.card import TRUNK_BASE, TRUNK_CHANGES, ModelCard
 from photosim.model.device import choose
 from photosim.teaching.gathering import Gathered
 
-# Photos of the library that the tuned trunk must see as before: their features come back with it.
-REHEARSED = 1000
+# Photos of the library that the tuned trunk must see as before.
+REHEARSED = 500
 # Answers beyond these teach the embedding alone: their views would take hours and more memory than there is.
 MOST_TRIPLETS = 1000
 MOST_VIEWS = 1500
@@ -39,9 +39,9 @@ class TrunkChanges:
     """A tuned trunk: its version, the one it was made from, and the file of tensors in which it differs.
 
     `gathered` is what it was tuned with, all features now those of the new trunk, of the photos' thumbnails:
-    an embedding is tuned to it, and judged by it, before any photo of the library has been read again.
-    `settings` are what was used, `right_before` and `right_after` the shares of left-out answers that the
-    two trunks rank right, under one embedding.
+    by them a model is judged before any photo of the library has been read again. `settings` are what was
+    used, `right_before` and `right_after` the shares of left-out answers that the two trunks rank right,
+    under one embedding.
     """
 
     trunk: str
