@@ -61,7 +61,13 @@ class TrainPage(TeachPage):
         self.begin(0, False)
 
     def _content(self) -> None:
-        plots = QHBoxLayout()
+        # Empty axes would look as if something had stopped: they come with the first figure, in their room.
+        self._plots = QWidget()
+        policy = self._plots.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._plots.setSizePolicy(policy)
+        plots = QHBoxLayout(self._plots)
+        plots.setContentsMargins(0, 0, 0, 0)
         plots.setSpacing(36)
         plots.addWidget(self.accuracy, 1)
         plots.addWidget(self.loss, 1)
@@ -71,7 +77,7 @@ class TrainPage(TeachPage):
         inner.addWidget(self._bar)
         inner.addWidget(self._left)
         inner.addSpacing(24)
-        inner.addLayout(plots, 1)
+        inner.addWidget(self._plots, 1)
         self._going.setMaximumHeight(380)
         middle = QWidget()
         middle.setMaximumWidth(WIDEST)
@@ -99,6 +105,7 @@ class TrainPage(TeachPage):
         self.accuracy.clear()
         self.accuracy.show()
         self.loss.clear()
+        self._plots.hide()
         self._bar.setRange(0, 0)
         self._left.setText("")
         self._show(going=True)
@@ -122,6 +129,7 @@ class TrainPage(TeachPage):
         self.loss.add(seconds, progress.loss)
         if progress.accuracy is not None:
             self.accuracy.add(seconds, progress.accuracy)
+        self._plots.setVisible(len(self.loss.curve) > 0)
         # Of few answers none are left out for a try.
         self.accuracy.setVisible(progress.phase != TRAINING or len(self.accuracy.curve) > 0)
         self._say_phase(progress.phase)

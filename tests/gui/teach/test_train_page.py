@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from PySide6.QtCore import QLocale
 from pytestqt.qtbot import QtBot
@@ -100,7 +102,16 @@ def test_a_plot_without_a_figure_makes_room(page: TrainPage) -> None:
     page.show_progress(progress("training", 1, 1.0))
     assert not page.accuracy.isVisible() and page.loss.isVisible()
     page.begin(80, trunk=False)
-    assert page.accuracy.isVisible() and not len(page.loss.curve)
+    assert not page.loss.isVisible() and not len(page.loss.curve)
+    page.show_progress(progress("choosing", 1, 1.0))
+    assert page.accuracy.isVisible() and page.loss.isVisible()
+
+
+def test_reading_the_photos_for_a_trunk_has_no_figure_yet(page: TrainPage) -> None:
+    page.begin(48, trunk=True)
+    page.show_progress(progress("reading", 20, 1.0, None, loss=math.nan))
+    assert "Looking closely" in page.words[0] and "takes longer" in page.words[1]
+    assert not page.loss.isVisible() and (page._bar.value(), page._bar.maximum()) == (20, 100)
 
 
 def test_a_failure_is_one_line_with_the_way_on(page: TrainPage, qtbot: QtBot) -> None:
