@@ -11,16 +11,17 @@ import io
 import json
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import photosim
-from photosim.errors import LibraryError, PhotosimError, QueryError, ScanRunning
+from photosim.errors import LibraryError, ModelError, PhotosimError, QueryError, ScanRunning, TeachingError
 from photosim.paths import Folders, library_folders
 
 INTERRUPTED = 130
@@ -135,6 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--verify", action="store_true", help="compare the best 100 point by point: exact matches first"
     )
+    command = add("train", "tune the model to your own idea of similar, from a file of answers", as_json)
+    command.add_argument(
+        "--triplets", metavar="FILE.csv", required=True, help="columns anchor,positive,negative: paths"
+    )
+    command.add_argument("--name", metavar="NAME", required=True, help="what the new model is called")
     command = add("models", "the models that decide what is similar")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
 
@@ -422,6 +428,90 @@ def _verified(library: Any, ranking: Any, more: Sequence[Any]) -> tuple[Any, lis
     return ranking, [None if count == NOT_CHECKED else count for count in counts.tolist()]
 
 
+def _train(options: argparse.Namespace, folders: Folders) -> int:
+    from photosim.model.store import checked_name
+    from photosim.teaching.answer_files import read_answers
+    from photosim.teaching.gathering import LEAST_ANSWERS, divide
+    from photosim.teaching.train import train
+
+    path = _path(options.triplets)
+    try:
+        with _open(options, folders) as library:
+            name = checked_name(options.name)
+            if library.store.free_name(name) != name:
+                raise ModelError(f"there is a model called {name!r} already: choose another name")
+            read = read_answers(path, library.catalog)
+            _say_unused(read)
+            count = len(read.triplets)
+            if count < LEAST_ANSWERS:
+                answers = "1 usable answer" if count == 1 else f"{count} usable answers"
+                raise TeachingError(f"{path} has {answers}: training begins at {LEAST_ANSWERS}")
+            answered = divide(read.triplets, library.catalog.answers.sides())
+            with _Training() as line, closing(train(library, answered)) as steps:
+                trained = line.show_all(steps)
+            with _not_interrupted():
+                card = library.store.keep(trained.draft, name)
+    except KeyboardInterrupt:
+        _say("interrupted: no model was made")
+        return INTERRUPTED
+    judgement, tally = trained.judgement, trained.tally
+    report = {
+        "name": card.name,
+        "version": card.version,
+        "parent": card.parent,
+        "answers": tally.usable,
+        "kept_back": judgement.kept_back,
+        "right_before": judgement.right_before,
+        "right_after": judgement.right_after,
+        "low": round(judgement.low, 4),
+        "high": round(judgement.high, 4),
+        "chance": round(judgement.chance, 4),
+        "verdict": judgement.verdict.name.lower(),
+        "focus": card.focus,
+        "contradicting": tally.contradicting,
+        "gone": tally.gone,
+        "unknown": [photo.path for photo in read.unknown],
+        "faulty": len(read.faulty),
+    }
+    if options.json:
+        _print_json(report)
+    else:
+        print(
+            f"trained on {tally.training} answers; of {judgement.kept_back} kept back, "
+            f"{judgement.right_after} are ranked right, {judgement.right_before} were before "
+            f"({judgement.low:.0%} to {judgement.high:.0%} with 95 % confidence)"
+        )
+        print(f"{judgement.verdict.value}; focus {card.focus:.2f}")
+    if not judgement.improved:
+        _say("more answers may help: the model is kept all the same, `photosim models delete` deletes it")
+    _say(f"kept, and not in use yet: `photosim models use {shlex.quote(card.name)}` ranks with it")
+    return 0
+
+
+def _say_unused(read: Any) -> None:
+    """Name what of a file of answers cannot be used."""
+    for photo in read.unknown[:_FIRST_FAILURES]:
+        advice = "is not in the library: add its folder first" if photo.exists else "does not exist"
+        name = photo.path if photo.path.isprintable() else repr(photo.path)
+        _say(f"line {photo.line}: {name} {advice}; left out")
+    if len(read.unknown) > _FIRST_FAILURES:
+        _say(f"and {len(read.unknown) - _FIRST_FAILURES} more photos that are not in the library")
+    for line, reason in read.faulty[:_FIRST_FAILURES]:
+        _say(f"line {line}: {reason}; left out")
+    if len(read.faulty) > _FIRST_FAILURES:
+        _say(f"and {len(read.faulty) - _FIRST_FAILURES} more lines left out")
+
+
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Let Ctrl-C come too late: what is written here is whole, and is reported."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _models_list(options: argparse.Namespace, folders: Folders) -> int:
     with _open(options, folders) as library:
         models = [
@@ -577,6 +667,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Folders], int]] = {
     "status": _status,
     "failures": _failures,
     "search": _search,
+    "train": _train,
     "models": _models_list,  # its actions each have their own
     "export": _export,
     "evaluate": _evaluate,
@@ -693,3 +784,17 @@ class _Progress(_Line):
 class _Counter(_Line):
     def show(self, done: int, total: int) -> None:
         self.write(f"{done} of {total}")
+
+
+class _Training(_Line):
+    def show_all(self, steps: Any) -> Any:
+        """Show the progress of a training to its end; returns what came of it."""
+        self.write("starting ...")
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value
+            right = "" if step.accuracy is None else f", {step.accuracy:.0%} of left-out answers right"
+            left = "" if step.seconds_left is None else f", {step.seconds_left:.0f} s left"
+            self.write(f"{step.phase}: {step.step} of {step.steps}{right}{left}")

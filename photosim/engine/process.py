@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -34,7 +34,8 @@ class WorkerProcess:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_run, args=(main, theirs, setup), name=name, daemon=True)
-        self._process.start()
+        with _ctrl_c_held():
+            self._process.start()
         self._ended = False
         theirs.close()
 
@@ -68,6 +69,22 @@ class WorkerProcess:
         self._process.join()
         self.connection.close()
         self._process.close()
+
+
+@contextlib.contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach before it can ignore it: it would die with a traceback.
+
+    A mask is inherited. What comes meanwhile reaches the parent a moment later.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def receive_or_exit(connection: Connection) -> Any:

@@ -104,6 +104,6 @@ class TuningRun:
         except (EOFError, OSError):
             return Failed(
                 f"the training ended by itself ({self._worker.end_reason()}) and changed nothing: "
-                "close other large programs, then try again"
+                "try again, with fewer programs running"
             )
         return Failed(message.reason) if isinstance(message, Refused) else message

@@ -1,0 +1,72 @@
+"""A training from answers to a model ready to be kept, for whoever has no window to show it in."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from photosim.catalog import Answer
+from photosim.errors import TeachingError
+from photosim.library import Library
+from photosim.model.card import ModelCard
+from photosim.model.embedding import load_embedding
+from photosim.model.store import Draft
+from photosim.teaching.gathering import Tally
+from photosim.teaching.judging import Judgement, judge
+from photosim.teaching.lesson import TuningProgress
+from photosim.teaching.run import Failed, Finished, TuningRun
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that has been tuned and judged, and is not kept yet: see ModelStore.keep."""
+
+    draft: Draft
+    judgement: Judgement
+    tally: Tally
+
+
+def train(library: Library, answers: Sequence[Answer]) -> Generator[TuningProgress, None, Trained]:
+    """Tune the model that answers in `library` by these answers, in a process of its own.
+
+    Closing the generator ends the process; nothing is on the disk then. Raises TeachingError where the
+    answers cannot be learned from or the training comes to nothing.
+    """
+    parent = library.card
+    run = TuningRun(library.folders, parent, answers=answers, threads=library.threads)
+    try:
+        while True:
+            for event in run.poll(_POLL_SECONDS):
+                if isinstance(event, Failed):
+                    raise TeachingError(event.reason)
+                if isinstance(event, Finished):
+                    return _trained(library, parent, event)
+                yield event
+    finally:
+        run.cancel()
+
+
+def _trained(library: Library, parent: ModelCard, finished: Finished) -> Trained:
+    tuned, kept_back = finished.tuned, finished.kept_back
+    judgement = judge(
+        load_embedding(parent),
+        parent.focus,
+        tuned.embedding,
+        tuned.focus,
+        kept_back.features,
+        kept_back.triplets,
+    )
+    draft = library.store.draft(
+        parent,
+        tuned.embedding,
+        tuned.focus,
+        {**tuned.settings, "answers": finished.tally.training},
+        {
+            "kept_back": judgement.kept_back,
+            "right_before": judgement.right_before,
+            "right_after": judgement.right_after,
+        },
+    )
+    return Trained(draft, judgement, finished.tally)
