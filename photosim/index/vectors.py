@@ -55,6 +55,12 @@ class Vectors:
                 self._merge(old, ids, rows)
             self.seq = seq
 
+    def reserve(self, count: int) -> None:
+        """Make room for `count` rows in all, so that many additions need not move what is there."""
+        with self._lock:
+            if count > len(self._ids):
+                self._grow(count)
+
     def keep(self, ids: Ids) -> None:
         """Drop all rows but those of these photos."""
         with self._lock:
@@ -66,15 +72,17 @@ class Vectors:
     def _append(self, ids: Ids, rows: Matrix) -> None:
         needed = self._count + len(ids)
         if needed > len(self._ids):
-            capacity = max(needed, 1024, len(self._ids) * 3 // 2)
-            grown_ids = np.empty(capacity, dtype=np.int64)
-            grown = np.empty((capacity, self.dim), dtype=np.float32)
-            grown_ids[: self._count] = self._ids[: self._count]
-            grown[: self._count] = self._matrix[: self._count]
-            self._ids, self._matrix = grown_ids, grown
+            self._grow(max(needed, 1024, len(self._ids) * 3 // 2))
         self._ids[self._count : needed] = ids
         self._matrix[self._count : needed] = rows
         self._count = needed
+
+    def _grow(self, capacity: int) -> None:
+        grown_ids = np.empty(capacity, dtype=np.int64)
+        grown = np.empty((capacity, self.dim), dtype=np.float32)
+        grown_ids[: self._count] = self._ids[: self._count]
+        grown[: self._count] = self._matrix[: self._count]
+        self._ids, self._matrix = grown_ids, grown
 
     def _merge(self, old: Ids, ids: Ids, rows: Matrix) -> None:
         # New arrays: whoever holds a snapshot must not see rows move. The last row of an id wins.

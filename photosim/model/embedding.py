@@ -14,6 +14,7 @@ from photosim.model.card import EMBEDDING, ModelCard
 
 PART_NAMES = ("kind", "thing")
 _LARGEST = 1e12
+_ROWS = 2048  # brought to float32 at once: larger pieces cost more in memory than they save
 
 Floats = npt.NDArray[np.float32]
 
@@ -26,6 +27,7 @@ class Embedding:
         self.dim = sum(self.parts)
         self._weight = np.ascontiguousarray(np.concatenate(weights).T)
         self._bias = np.concatenate(biases)
+        self._products = _products(weights)
 
     @property
     def weight(self) -> Floats:
@@ -55,13 +57,46 @@ class Embedding:
         The features are brought to unit norm first. A photo without any feature has no direction, and
         gets the embedding of the origin.
         """
-        rows = features.astype(np.float32)
+        if features.shape[1:] != self._weight.shape[:1]:
+            raise ValueError(f"features must be [N, {len(self._weight)}], not {list(features.shape)}")
+        embeddings: Floats = np.empty((len(features), self.dim), np.float32)
+        rows: Floats = np.empty((min(len(features), _ROWS), features.shape[1]), np.float32)
+        for start in range(0, len(features), _ROWS):
+            some = features[start : start + _ROWS]
+            np.copyto(rows[: len(some)], some)
+            self._embed(rows[: len(some)], embeddings[start : start + _ROWS])
+        return embeddings
+
+    def _embed(self, rows: Floats, embeddings: Floats) -> None:
+        for used, made, weight in self._products:
+            embeddings[:, made] = rows[:, used] @ weight
         # The norm divides the few columns after the product, not the many before it.
-        embeddings: Floats = rows @ self._weight
         embeddings /= np.maximum(_norms(rows), np.float32(1e-12))
         embeddings += self._bias
         kind = self.parts[0]
-        return np.concatenate((unit(embeddings[:, :kind]), unit(embeddings[:, kind:])), axis=1)
+        for part in (embeddings[:, :kind], embeddings[:, kind:]):
+            part /= np.maximum(_norms(part), np.float32(1e-12))
+
+
+def _products(weights: tuple[Floats, Floats]) -> list[tuple[slice, slice, Floats]]:
+    """The matrix products that give kind and thing: columns of the features, of the embeddings, weight.
+
+    Each part from the features it looks at alone, which are half of them where each has a path of its own.
+    """
+    used = []
+    for weight in weights:
+        columns = np.flatnonzero(weight.any(axis=0))
+        used.append(slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 0))
+    kind, dim = len(weights[0]), sum(len(weight) for weight in weights)
+    if used[0] == used[1]:
+        whole = np.concatenate(weights)[:, used[0]]
+        return [(used[0], slice(0, dim), np.ascontiguousarray(whole.T))]
+    places = (slice(0, kind), slice(kind, dim))
+    return [
+        (columns, place, np.ascontiguousarray(weight[:, columns].T))
+        for columns, place, weight in zip(used, places, weights, strict=True)
+        if len(weight)
+    ]
 
 
 def unit(rows: Floats) -> Floats:

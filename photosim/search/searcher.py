@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +36,9 @@ GRAPH_FIRST = 1_000
 _SAVE_AFTER = 500
 _CATCH_UP = 2_000
 """Rows that a search may insert into the graph before it answers: about 0.3 s."""
+
+_EMBEDDED_AT_ONCE = 2
+"""Blocks of features: while one is in the matrix product, which uses every core, another is converted."""
 
 _SAMPLE = 100
 
@@ -101,16 +106,34 @@ class Searcher:
                 vectors = Vectors.load(self._cache, self._key, self.embedding.dim, self._catalog.last_seq())
                 self._saved_seq = vectors.seq if vectors else 0
                 self._vectors = vectors or Vectors(self.embedding.dim)
-            for seq, ids, features in self._catalog.features_after(self.card.trunk, self._vectors.seq):
-                self._vectors.extend(ids, self.embedding(features), seq)
+            if not len(self._vectors):
+                self._vectors.reserve(self._catalog.count_features(self.card.trunk))
+            for seq, ids, rows in self._embedded_after(self._vectors.seq):
+                self._vectors.extend(ids, rows, seq)
             if len(self._vectors) != self._catalog.count_features(self.card.trunk):
                 self._vectors.keep(self._catalog.ids_with_features(self.card.trunk))
             self._shown = self._catalog.shown_ids()
             ids, matrix = self._vectors.snapshot()
-            rows = None
+            shown = None
             if not np.array_equal(ids, self._shown):
-                rows = np.flatnonzero(np.isin(ids, self._shown, assume_unique=True))
-            self._state = (ids, matrix, rows)
+                shown = np.flatnonzero(np.isin(ids, self._shown, assume_unique=True))
+            self._state = (ids, matrix, shown)
+
+    def _embedded_after(self, seq: int) -> Iterator[tuple[int, Ids, npt.NDArray[np.float32]]]:
+        """Embeddings of features written after `seq`, in order: blocks of (last seq, ids, rows).
+
+        While blocks are embedded, the next ones are read from the catalog: for a new model, the two take
+        about as long.
+        """
+        waiting: deque[tuple[int, Ids, Future[npt.NDArray[np.float32]]]] = deque()
+        with ThreadPoolExecutor(_EMBEDDED_AT_ONCE, "embed") as pool:
+            for last, ids, features in self._catalog.features_after(self.card.trunk, seq):
+                waiting.append((last, ids, pool.submit(self.embedding, features)))
+                if len(waiting) > 2 * _EMBEDDED_AT_ONCE:
+                    last, ids, rows = waiting.popleft()
+                    yield last, ids, rows.result()
+            for last, ids, rows in waiting:
+                yield last, ids, rows.result()
 
     def save(self) -> None:
         """Write the cache of embeddings where enough has changed; a disk too full for it is no error."""

@@ -57,6 +57,14 @@ def test_many_small_additions_are_the_same_as_one() -> None:
     assert contents(vectors) == {number: number for number in range(5000)}
 
 
+def test_room_made_beforehand_changes_nothing_else() -> None:
+    vectors = Vectors(4)
+    for count, number in ((3, 1), (1, 2), (0, 3), (100, 4)):
+        vectors.reserve(count)
+        vectors.extend(ids(number), rows(number), number)
+    assert contents(vectors) == {1: 1, 2: 2, 3: 3, 4: 4}
+
+
 def test_what_was_handed_out_does_not_change() -> None:
     """A search in another thread goes on with what it has."""
     vectors = Vectors(4)

@@ -51,6 +51,23 @@ def test_the_library_is_ranked_by_the_designs_similarity(
     assert np.allclose(expected[np.searchsorted(ids, ranking.ids)], ranking.similarity, atol=1e-5)
 
 
+def test_a_large_library_is_embedded_in_pieces_and_none_is_lost(
+    catalog: Catalog, folders: Folders, folder_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces are embedded side by side, and more are added to those that are there."""
+    monkeypatch.setattr(Catalog.features_after, "__defaults__", (7,))
+    rows = clustered(200, BOTH)
+    found = searcher(catalog, folders, BOTH)
+    for part in (rows[:100], rows[100:101], rows[101:]):
+        store(catalog, folder_id, part, name=f"{len(part)}")
+        found.refresh()
+    ranking = found.rank([rows[17]])
+    expected = similarities(rows, rows[17], BOTH, 0.5)
+    assert np.allclose(ranking.similarity, np.sort(expected)[::-1], atol=1e-5)
+    ids, vectors = found.shown_vectors()
+    assert np.allclose(vectors @ found.query_vector([rows[17]], [], 0.5), expected, atol=1e-5)
+
+
 def test_the_focus_changes_what_is_similar(catalog: Catalog, folders: Folders, folder_id: int) -> None:
     rows = np.zeros((3, 4), dtype=np.float16)
     rows[0] = [1, 0, 1, 0]
