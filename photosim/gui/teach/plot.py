@@ -1,4 +1,4 @@
-"""A small live plot of one figure over time, with its present value written large beside its name."""
+"""A small live plot of one figure as it changes, with its present value written large beside its name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DOT = 3.5
 
 @dataclass
 class Curve:
-    """Points (seconds, value) in the order they came; a new piece begins where `break_line` was called."""
+    """Points (place, value) in the order they came; a new piece begins where `break_line` was called."""
 
     xs: list[float] = field(default_factory=list)
     ys: list[float] = field(default_factory=list)
@@ -115,9 +115,9 @@ class LivePlot(QWidget):
 
     # What it shows
 
-    def add(self, seconds: float, value: float) -> None:
-        """Add a point; `seconds` since the start, never falling."""
-        self.curve.add(seconds, value)
+    def add(self, place: float, value: float) -> None:
+        """Add a point; `place` never falls."""
+        self.curve.add(place, value)
         self._say()
         self.update()
 
@@ -125,10 +125,10 @@ class LivePlot(QWidget):
         """What comes next is another try: not joined to what came before."""
         self.curve.break_line()
 
-    def divide(self, seconds: float) -> None:
+    def divide(self, place: float) -> None:
         """What comes next is another phase: a line across, besides."""
         self.curve.break_line()
-        self._dividers.append(seconds)
+        self._dividers.append(place)
         self.update()
 
     def clear(self) -> None:
@@ -159,8 +159,8 @@ class LivePlot(QWidget):
         ys = self.curve.ys
         text = self.tr("nothing yet")
         if ys:
-            text = self.tr("{value} now, {first} at first, after {seconds} seconds").format(
-                value=self._written(ys[-1]), first=self._written(ys[0]), seconds=round(self.curve.xs[-1])
+            text = self.tr("{value} now, {first} at first").format(
+                value=self._written(ys[-1]), first=self._written(ys[0])
             )
         if text != self.accessibleDescription():
             self.setAccessibleDescription(text)
@@ -213,37 +213,38 @@ class LivePlot(QWidget):
             beside = QRectF(0, y - metrics.height() / 2, area.left() - _GAP, metrics.height())
             painter.drawText(beside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, label)
         below = QRectF(area.left(), area.bottom() + _GAP, area.width(), metrics.height())
-        painter.drawText(below, Qt.AlignmentFlag.AlignLeft, self.tr("{0} s").format(0))
-        if len(self.curve):
-            end = self.tr("{0} s").format(round(self._seconds()))
-            painter.drawText(below, Qt.AlignmentFlag.AlignRight, end)
-
-    def _seconds(self) -> float:
-        return max(1.0, self.curve.xs[-1] if len(self.curve) else 0.0)
+        painter.drawText(below, Qt.AlignmentFlag.AlignLeft, self.tr("start"))
+        painter.drawText(below, Qt.AlignmentFlag.AlignRight, self.tr("now"))
 
     def _paint_curve(self, painter: QPainter, area: QRectF, low: float, high: float) -> None:
         colors = theme()
-        across = area.width() / self._seconds()
+        xs = self.curve.xs or [0.0]
+        # A single point lies at the right end, which is now.
+        first = xs[0] if xs[-1] > xs[0] else xs[0] - 1
+        across = area.width() / (xs[-1] - first)
         up = area.height() / (high - low)
 
         def place(x: float, y: float) -> QPointF:
-            return QPointF(area.left() + x * across, area.bottom() - (y - low) * up)
+            return QPointF(area.left() + (x - first) * across, area.bottom() - (y - low) * up)
 
         painter.setPen(QPen(colors.color("line_strong"), 1, Qt.PenStyle.DotLine))
-        for x in self._dividers:
+        for x in (x for x in self._dividers if first <= x <= xs[-1]):
             painter.drawLine(place(x, low), place(x, high))
         pen = QPen(colors.color("accent"), 2)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         last: QPointF | None = None
-        for xs, ys in self.curve.pieces():
-            points = [place(x, y) for x, y in thinned(xs, ys, 1 / across)]
+        dots: list[QPointF] = []
+        for piece_xs, piece_ys in self.curve.pieces():
+            points = [place(x, y) for x, y in thinned(piece_xs, piece_ys, 1 / across)]
             # Line by line: a path that goes up and down in every column takes Qt twelve times as long.
             painter.drawLines([QLineF(*ends) for ends in pairwise(points)])
             last = points[-1]
             if len(points) == 1:
-                painter.drawPoint(last)
+                dots.append(last)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colors.color("accent"))
+        for dot in dots:
+            painter.drawEllipse(dot, _DOT - 1, _DOT - 1)
         if last is not None:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colors.color("accent"))
             painter.drawEllipse(last, _DOT, _DOT)

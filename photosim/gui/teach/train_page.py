@@ -29,6 +29,8 @@ class TrainPage(TeachPage):
         self._trunk = False
         self._last: TuningProgress | None = None
         self._passed = 0.0  # seconds of phases whose clocks have begun anew
+        self._told = 0
+        self._estimated = False
         self._headline = QLabel()
         set_role(self._headline, "headline")
         self._sentence = QLabel()
@@ -43,10 +45,10 @@ class TrainPage(TeachPage):
         set_role(self._left, "muted")
         self.accuracy = LivePlot(
             self.tr("of the answers left out of each try are ranked your way"),
-            _percent,
+            percent,
             share=True,
         )
-        self.loss = LivePlot(self.tr("loss: how far the ranking is from your answers"), _figure)
+        self.loss = LivePlot(self.tr("loss: how far the ranking is from your answers"), figure)
         self._going = QWidget()
         self._content()
         self.cancel_button = QPushButton(self.tr("Cancel"))
@@ -101,7 +103,8 @@ class TrainPage(TeachPage):
     def begin(self, answers: int, trunk: bool) -> None:
         """A training begins on so many answers, 0 for not known yet; of the trunk as well, or not."""
         self._answers, self._trunk = answers, trunk
-        self._last, self._passed = None, 0.0
+        self._last, self._passed, self._told = None, 0.0, 0
+        self._estimated = False
         self.accuracy.clear()
         self.accuracy.show()
         self.loss.clear()
@@ -120,15 +123,18 @@ class TrainPage(TeachPage):
         last, self._last = self._last, progress
         if last is not None and progress.seconds < last.seconds:
             self._passed += last.seconds
-        seconds = self._passed + progress.seconds
+        self._told += 1
         if last is not None and progress.phase != last.phase:
-            for plot in (self.accuracy, self.loss):
-                plot.divide(seconds)
-        elif last is not None and progress.step < last.step:
+            self.accuracy.divide(self._told - 0.5)
+            # The loss of tries with other settings is no measure of what is learned now.
+            self.loss.clear()
+        elif progress.phase == CHOOSING:
+            # Each is another try, not the same one some steps on.
+            self.accuracy.break_line()
             self.loss.break_line()
-        self.loss.add(seconds, progress.loss)
+        self.loss.add(self._told, progress.loss)
         if progress.accuracy is not None:
-            self.accuracy.add(seconds, progress.accuracy)
+            self.accuracy.add(self._told, progress.accuracy)
         self._plots.setVisible(len(self.loss.curve) > 0)
         # Of few answers none are left out for a try.
         self.accuracy.setVisible(progress.phase != TRAINING or len(self.accuracy.curve) > 0)
@@ -213,10 +219,14 @@ class TrainPage(TeachPage):
     def _show_time(self, progress: TuningProgress) -> None:
         left = progress.seconds_left
         if left is None or not math.isfinite(left):
+            if self._estimated:  # what comes after what could be estimated is short
+                self._left.setText(self.tr("almost done"))
+                return
             self._bar.setRange(0, max(progress.steps, 1))
             self._bar.setValue(progress.step)
             self._left.setText("")
             return
+        self._estimated = True
         done = self._passed + progress.seconds
         self._bar.setRange(0, 1000)
         # Never back: an estimate that grows is told by the words beside it.
@@ -238,9 +248,9 @@ def time_left(seconds: float, widget: QWidget) -> str:
     return widget.tr("about {count} h left").format(count=hours)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return f"{QLocale().toString(round(100 * share))} %"
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
     return QLocale().toString(value, "g", 2)

@@ -89,7 +89,7 @@ def test_it_says_its_figure_to_those_who_do_not_see_it(plot: LivePlot) -> None:
     plot.add(0.0, 0.5)
     plot.add(12.4, 0.125)
     assert plot.value_text == "0.12"
-    assert plot.accessibleDescription() == "0.12 now, 0.5 at first, after 12 seconds"
+    assert plot.accessibleDescription() == "0.12 now, 0.5 at first"
     plot.clear()
     assert plot.accessibleDescription() == "nothing yet" and not len(plot.curve)
 

@@ -84,17 +84,24 @@ def test_without_an_estimate_the_steps_are_shown(page: TrainPage) -> None:
     assert (page._bar.value(), page._bar.maximum(), page.words[2]) == (30, 100, "")
 
 
-def test_both_figures_are_plotted_over_one_time(page: TrainPage) -> None:
-    """A phase whose clock begins anew is drawn behind the one before."""
+def test_tries_are_dots_and_what_is_learned_is_a_line_of_its_own(page: TrainPage) -> None:
     page.begin(48, trunk=False)
-    page.show_progress(progress("choosing", 1, 1.0, loss=0.4))
-    page.show_progress(progress("choosing", 2, 2.0, loss=0.3, accuracy=0.7))
-    page.show_progress(progress("choosing", 1, 3.0, loss=0.4))
-    page.show_progress(progress("training", 1, 0.5, loss=0.35, accuracy=0.8))
-    assert page.loss.curve.xs == [1.0, 2.0, 3.0, 3.5]
-    assert [xs for xs, _ in page.loss.curve.pieces()] == [[1.0, 2.0], [3.0], [3.5]]
-    assert page.accuracy.curve.ys == [0.7, 0.8]
-    assert page.accuracy.value_text == "80 %"
+    for step in (1, 2, 3):
+        page.show_progress(progress("choosing", step, 1.0 * step, loss=0.4, accuracy=0.6 + step / 20))
+    assert [ys for _, ys in page.accuracy.curve.pieces()] == [[0.65], [0.7], [0.75]]
+    assert [ys for _, ys in page.loss.curve.pieces()] == [[0.4], [0.4], [0.4]]
+    for step in (1, 2):
+        page.show_progress(progress("training", step, 5.0, None, loss=0.5 / step, accuracy=0.75))
+    assert [ys for _, ys in page.loss.curve.pieces()] == [[0.5, 0.25]]
+    assert [len(ys) for _, ys in page.accuracy.curve.pieces()] == [1, 1, 1, 2]
+    assert (page.accuracy.value_text, page.loss.value_text) == ("75 %", "0.25")
+
+
+def test_the_short_end_that_no_estimate_tells_of_does_not_set_the_bar_back(page: TrainPage) -> None:
+    page.begin(48, trunk=False)
+    page.show_progress(progress("choosing", 9, 19.0, 1.0))
+    page.show_progress(progress("training", 10, 19.5, None))
+    assert (page._bar.value(), page.words[2]) == (950, "almost done")
 
 
 def test_a_plot_without_a_figure_makes_room(page: TrainPage) -> None:
