@@ -266,8 +266,8 @@ def report(rule: str, counts: Sequence[int], rows: list[list[Figures]]) -> None:
         kept_back = np.mean([one.kept_back for one in figures])
         print(f"  {count:>8}  " + "  ".join(f"{cell:>24}" for cell in cells))
         print(
-            f"            focus {focus:.2f}; {asked:.0f} questions asked, {kept_back:.0f} answers kept back; trained"
-            f" in {np.mean(seconds):.1f} s, at most {max(seconds):.1f} s",
+            f"            focus {focus:.2f}; {asked:.0f} questions asked, {kept_back:.0f} answers kept back;"
+            f" trained in {np.mean(seconds):.1f} s, at most {max(seconds):.1f} s",
             flush=True,
         )
 
