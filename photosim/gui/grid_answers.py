@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
@@ -52,7 +52,7 @@ class GridAnswers(QObject):
     said = Signal(str)
     """A line about what was kept, or taken back."""
     kept = Signal(str)
-    """A line about answers that `undo` takes back."""
+    """A line about what `undo` takes back: answers, or a move that was none."""
     failed = Signal(str)
     undoable = Signal(bool)
     movable = Signal(bool)
@@ -84,6 +84,9 @@ class GridAnswers(QObject):
         self.undoable.emit(bool(self._done))
         if last.moved:
             self._navigator.take_back_move()
+        if not last.ids:
+            self.said.emit(self.tr("Moved back"))
+            return
 
         def gone(total: int) -> None:
             self.said.emit(
@@ -94,7 +97,15 @@ class GridAnswers(QObject):
                 )
             )
 
-        self._tasks.run(lambda: forget(self._catalog, last.ids), gone, pool=POOL)
+        self._tasks.run(lambda: forget(self._catalog, last.ids), gone, self._not_undone(last), pool=POOL)
+
+    def _not_undone(self, last: Kept) -> Callable[[Exception], None]:
+        def failed(error: Exception) -> None:
+            self._report(error)
+            self._done.append(last)  # to be tried again
+            self.undoable.emit(True)
+
+        return failed
 
     def close(self) -> None:
         """Wait until what was said has been saved."""
@@ -130,31 +141,36 @@ class GridAnswers(QObject):
         )
 
     def _not_kept(self, error: Exception, moved: bool) -> None:
-        if not isinstance(error, PhotosimError):
-            raise error
         if moved:
             self._navigator.take_back_move()
+        self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        if not isinstance(error, PhotosimError):
+            raise error
         self.failed.emit(str(error))
 
     def _kept(self, kept: Kept) -> None:
+        if kept.ids or kept.moved:
+            self._done = [*self._done, kept][-UNDOABLE:]
+            self.undoable.emit(True)
+            self.kept.emit(self._line(kept))
+        elif kept.known:
+            self.said.emit(self._line(kept))
+
+    def _line(self, kept: Kept) -> str:
         total = self._number(kept.total)
-        if not kept.ids:
-            if kept.known:
-                self.said.emit(self.tr("That answer is kept already ({total} so far)").format(total=total))
-            elif kept.moved:
-                self.said.emit(self.tr("Moved up for now; copies of one photo are no answer"))
-            return
-        self._done = [*self._done, kept][-UNDOABLE:]
-        self.undoable.emit(True)
         if len(kept.ids) > 1:
-            line = self.tr("Kept as {count} answers too ({total} so far)").format(
+            return self.tr("Kept as {count} answers too ({total} so far)").format(
                 count=self._number(len(kept.ids)), total=total
             )
-        elif kept.moved:
-            line = self.tr("Moved up for now, and kept as an answer ({total} so far)").format(total=total)
-        else:
-            line = self.tr("Kept as an answer too ({total} so far)").format(total=total)
-        self.kept.emit(line)
+        if kept.ids and kept.moved:
+            return self.tr("Moved up for now, and kept as an answer ({total} so far)").format(total=total)
+        if kept.ids:
+            return self.tr("Kept as an answer too ({total} so far)").format(total=total)
+        if kept.known:
+            return self.tr("That answer is kept already ({total} so far)").format(total=total)
+        return self.tr("Moved up for now; copies of one photo are no answer")
 
     def _number(self, number: int) -> str:
         return self._grid.locale().toString(number)
