@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, 
 
 from photosim.catalog.answers import AnswerCounts
 from photosim.gui.style import set_role
+from photosim.gui.teach.advanced import Advanced
 from photosim.gui.teach.meter import Meter, can_train
 from photosim.gui.teach.page import MARGIN, TeachPage
 from photosim.gui.teach.photo_frame import PhotoFrame
@@ -209,7 +210,9 @@ class AnswerPage(TeachPage):
         set_role(self.train_button, "primary")
         self.train_button.setEnabled(False)
         self.train_button.clicked.connect(self.train_requested)
+        self.advanced = Advanced()
         self.footer.addWidget(self.meter, 1)
+        self.footer.addWidget(self.advanced)
         self.footer.addWidget(self.later_button)
         self.footer.addWidget(self.train_button)
 

@@ -14,6 +14,7 @@ from photosim.gui.catalog_feed import CatalogFeed
 from photosim.gui.grid import PhotoGrid
 from photosim.gui.navigator import Navigator
 from photosim.gui.tasks import TaskRunner
+from photosim.gui.teach.advanced import estimate_text
 from photosim.gui.teach.answer_page import AnswerPage
 from photosim.gui.teach.asking import SAVING, Asking
 from photosim.gui.teach.compare_page import ComparePage
@@ -23,6 +24,7 @@ from photosim.gui.teach.train_page import TrainPage
 from photosim.gui.teach.tuning_control import TuningControl
 from photosim.gui.teach.view import ANSWER, COMPARE, START, TRAIN, TeachView
 from photosim.library import Library
+from photosim.teaching.tuned_trunk import TrunkEstimate, can_be_tuned, estimate
 
 Ids = npt.NDArray[np.int64]
 
@@ -101,8 +103,9 @@ class Teach(QObject):
         start.export_requested.connect(lambda: exchange.export_answers(view))
         answer.answered.connect(lambda _: view.say(""))
         answer.later_requested.connect(view.close_view)
-        start.train_requested.connect(self._train)
-        answer.train_requested.connect(self._train)
+        start.train_requested.connect(lambda: self._train(trunk=False))
+        answer.train_requested.connect(lambda: self._train(trunk=answer.advanced.trunk))
+        answer.advanced.opened.connect(self._estimate)
         self.tuning = tuning = TuningControl(
             self._library, self._tasks, self.train_page, self.compare_page, self
         )
@@ -147,16 +150,38 @@ class Teach(QObject):
 
     # Learning
 
-    def _train(self) -> None:
+    def _train(self, trunk: bool) -> None:
         """Begin once the last answer is saved."""
         query = self._navigator.query
         asked = query.more if query is not None else ()
         self.tuning.set_asked(tuple(item.photo_id for item in asked if item.photo_id is not None))
-        self._tasks.run(lambda: None, lambda _: self._train_now(), pool=SAVING)
+        self._tasks.run(lambda: None, lambda _: self._train_now(trunk), pool=SAVING)
 
-    def _train_now(self) -> None:
+    def _train_now(self, trunk: bool) -> None:
         if self.view is not None and self.view.is_open and not self.tuning.training:
-            self.tuning.begin()
+            self.tuning.begin(trunk)
+
+    def _estimate(self) -> None:
+        """Say how long it would take to train the last blocks too, on this machine."""
+        library, advanced = self._library, self.answer_page.advanced
+        card = library.card
+        if not can_be_tuned(card):
+            advanced.set_note(
+                self.tr("The model that ranks now has no blocks that could be trained."), possible=False
+            )
+            return
+
+        def look() -> TrunkEstimate:
+            answers = library.catalog.answers.counts()
+            photos = library.catalog.counts().photos
+            return estimate(card, answers.usable - answers.kept_back, photos, library.device, library.threads)
+
+        self._tasks.run(
+            look,
+            lambda found: advanced.set_note(estimate_text(found)),
+            lambda error: advanced.set_note(str(error), possible=False),
+            pool="estimate",
+        )
 
     def _kept(self) -> None:
         assert self.view is not None
