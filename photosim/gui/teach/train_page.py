@@ -253,4 +253,6 @@ def percent(share: float) -> str:
 
 
 def figure(value: float) -> str:
-    return QLocale().toString(value, "g", 2)
+    if value >= 0.01:
+        return QLocale().toString(value, "g", 2)
+    return QLocale().toString(value, "f", 3) if value else QLocale().toString(0)

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QLocale
 from pytestqt.qtbot import QtBot
 
-from photosim.gui.teach.train_page import TrainPage, time_left
+from photosim.gui.teach.train_page import TrainPage, figure, time_left
 from photosim.teaching.lesson import TuningProgress
 
 
@@ -133,6 +133,11 @@ def test_a_failure_is_one_line_with_the_way_on(page: TrainPage, qtbot: QtBot) ->
         page.back_button.click()
     page.begin(48, trunk=False)
     assert not page.failed and page.cancel_button.isVisible() and not page.back_button.isVisible()
+
+
+def test_a_loss_is_written_as_people_write_numbers() -> None:
+    written = [figure(value) for value in (0, 0.000077, 0.004, 0.017, 0.223, 1.5)]
+    assert written == ["0", "0.000", "0.004", "0.017", "0.22", "1.5"]
 
 
 def test_cancel_can_be_pressed_once(page: TrainPage, qtbot: QtBot) -> None:
