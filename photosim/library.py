@@ -258,9 +258,9 @@ class Library:
         """
         self.follow()
         card = self.registry.get(version_or_name)
-        if card.version == self.card.version:
+        if card.version == self.card.version and not card.bundled:
             raise ModelError(f"{card.name} ranks this library: choose another model first")
-        if self.next_card is not None and card.version == self.next_card.version:
+        if self.next_card is not None and card.version == self.next_card.version and not card.bundled:
             raise ModelError(f"this library is on its way to {card.name}: choose another model first")
         self.store.delete(card)
         self._remove_caches({card.version})
