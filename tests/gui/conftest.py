@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,18 @@ def open_window(qtbot: QtBot) -> Iterator[OpenWindow]:
         window.close()
         library.close()
         window.deleteLater()
+
+
+@pytest.fixture
+def xdotool(qtbot: QtBot) -> object:
+    """Plays keys and clicks as a user's hands do, while the window goes on answering."""
+
+    def play(*arguments: object) -> None:
+        running = subprocess.Popen(["xdotool", *(str(argument) for argument in arguments)])
+        qtbot.waitUntil(lambda: running.poll() is not None, timeout=WAIT)
+        assert running.returncode == 0
+
+    return play
 
 
 @pytest.fixture

@@ -50,18 +50,6 @@ def window(open_window: OpenWindow, tmp_path: Path, qtbot: QtBot) -> MainWindow:
 
 
 @pytest.fixture
-def xdotool(qtbot: QtBot) -> object:
-    """Plays keys and clicks as a user's hands do, while the window goes on answering."""
-
-    def play(*arguments: object) -> None:
-        running = subprocess.Popen(["xdotool", *(str(argument) for argument in arguments)])
-        qtbot.waitUntil(lambda: running.poll() is not None, timeout=WAIT)
-        assert running.returncode == 0
-
-    return play
-
-
-@pytest.fixture
 def drag_from() -> Iterator[object]:
     """Starts the program to drag out of; gives the place on the screen where it is to be grabbed."""
     running: list[subprocess.Popen[str]] = []
