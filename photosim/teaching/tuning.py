@@ -35,8 +35,10 @@ from photosim.training.losses import triplet_hinge
 
 Floats = npt.NDArray[np.float32]
 Triplets = npt.NDArray[np.int64]
+Right = npt.NDArray[np.bool_]
 
 _TOLD_EVERY = 10
+_RESIDUAL_TOLD = 20  # steps that take about as long as one fit of the weights
 _FLOOR = 0.05  # of the mean variance, added before whitening: the smallest directions are noise
 
 
@@ -184,33 +186,35 @@ class _Tuning:
         error, for it has the most to overfit with.
         """
         settings = self._settings
-        work = len(settings.penalties) + len(folds)
-        right: dict[float, npt.NDArray[np.bool_]] = {}
-        for number, penalty in enumerate(settings.penalties):
-            right[penalty] = np.zeros(len(self._triplets), bool)
-            losses = []
+        most = max(settings.residual_steps)
+        fits = len(settings.penalties) * len(folds)
+        work = fits + len(folds) * (most // _RESIDUAL_TOLD)
+        done = 0
+        right: dict[float, Right] = {}
+        for penalty in settings.penalties:
+            found = right[penalty] = np.zeros(len(self._triplets), bool)
+            seen: list[npt.NDArray[np.intp]] = []
             for training, left_out in folds:
                 weights = self._fit_weights(training, penalty)
-                losses.append(weights.loss)
-                right[penalty][left_out] = self._ranked_right(_Learner(self, weights), left_out)
-            accuracy = float(right[penalty].mean())
-            yield self._progress("choosing", number + 1, work, float(np.mean(losses)), accuracy)
+                found[left_out] = self._ranked_right(_Learner(self, weights), left_out)
+                seen.append(left_out)
+                done += 1
+                accuracy = float(found[np.concatenate(seen)].mean())
+                yield self._progress("choosing", done, work, weights.loss, accuracy)
         best = max(settings.penalties, key=lambda penalty: (right[penalty].mean(), penalty))
-        if max(settings.residual_steps) == 0:
+        if most == 0:
             return best, 0, float(right[best].mean())
         rehearsed = self._rehearsal_triplets()
         by_steps = {steps: np.zeros(len(self._triplets), bool) for steps in settings.residual_steps}
-        for number, (training, left_out) in enumerate(folds):
+        for training, left_out in folds:
             learner = _Learner(self, self._fit_weights(training, best))
             by_steps[0][left_out] = self._ranked_right(learner, left_out)
-            losses = []
-            for step, loss in learner.fit(training, max(settings.residual_steps), rehearsed):
-                losses.append(loss)
+            for step, loss in learner.fit(training, most, rehearsed):
                 if step in by_steps:
                     by_steps[step][left_out] = self._ranked_right(learner, left_out)
-            yield self._progress(
-                "choosing", len(settings.penalties) + number + 1, work, losses[-1], float(right[best].mean())
-            )
+                if step % _RESIDUAL_TOLD == 0:
+                    done += 1
+                    yield self._progress("choosing", done, work, loss, float(right[best].mean()))
         steps = max(settings.residual_steps, key=lambda count: (by_steps[count].mean(), -count))
         changed = by_steps[steps] != by_steps[0]
         gained = by_steps[steps].sum() - by_steps[0].sum()
@@ -218,7 +222,7 @@ class _Tuning:
             steps = 0
         return best, steps, float(by_steps[steps].mean())
 
-    def _ranked_right(self, learner: _Learner, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    def _ranked_right(self, learner: _Learner, numbers: npt.NDArray[np.intp]) -> Right:
         with torch.no_grad():
             positive, negative = learner.similarities(self._triplets[numbers])
         return np.asarray((positive > negative).numpy())
