@@ -92,6 +92,7 @@ class ShortcutsPage(QDialog):
             (self.tr("In the preview: zoom, move"), self.tr("wheel, + − 0 1, arrows")),
             (self.tr("In Why it matches: mark a place, search for it"), self.tr("arrows, Enter")),
             (self.tr("In Why it matches: another result"), self.tr("Page up, Page down")),
+            (self.tr("In Teach: this one, neither, undo"), self.tr("← →, ↓, ↑")),
         ]
         table = QGridLayout()
         table.setHorizontalSpacing(28)

@@ -22,7 +22,7 @@ from photosim.gui.teach.exchange import AnswerExchange
 from photosim.gui.teach.start_page import FOLDER, RESULTS, Scope, StartPage
 from photosim.gui.teach.train_page import TrainPage
 from photosim.gui.teach.tuning_control import TuningControl
-from photosim.gui.teach.view import ANSWER, COMPARE, START, TRAIN, TeachView
+from photosim.gui.teach.view import ANSWER, COMPARE, KEEP_STEP, START, TRAIN, TeachView
 from photosim.library import Library
 from photosim.teaching.tuned_trunk import TrunkEstimate, can_be_tuned, estimate
 
@@ -110,6 +110,7 @@ class Teach(QObject):
             self._library, self._tasks, self.train_page, self.compare_page, self
         )
         tuning.page_wanted.connect(self._show_page)
+        self.compare_page.keep_requested.connect(lambda _: view.steps.set_step(KEEP_STEP))
         tuning.kept.connect(lambda _: self._kept())
         tuning.dropped.connect(self._dropped)
         view.closed.connect(self._leave)
