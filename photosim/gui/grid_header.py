@@ -185,6 +185,7 @@ class NoticeBar(QWidget):
         self.reject_button = QPushButton(self.tr("No"))
         self.field = QLineEdit()
         self.field.setMaxLength(MAX_FIELD)
+        self.field.setAccessibleName(self.tr("Answer"))  # until it is asked for something
         self.field.setMinimumWidth(160)
         self.field.returnPressed.connect(self._accept)
         self.field.textChanged.connect(self._see_field)
