@@ -432,7 +432,7 @@ def _train(options: argparse.Namespace, folders: Folders) -> int:
     from photosim.model.store import checked_name
     from photosim.teaching.answer_files import read_answers
     from photosim.teaching.gathering import LEAST_ANSWERS, divide
-    from photosim.teaching.train import train
+    from photosim.teaching.train import keep, train
 
     path = _path(options.triplets)
     try:
@@ -450,7 +450,7 @@ def _train(options: argparse.Namespace, folders: Folders) -> int:
             with _Training() as line, closing(train(library, answered)) as steps:
                 trained = line.show_all(steps)
             with _not_interrupted():
-                card = library.store.keep(trained.draft, name)
+                card = keep(library, trained, name)
     except KeyboardInterrupt:
         _say("interrupted: no model was made")
         return INTERRUPTED
@@ -479,7 +479,7 @@ def _train(options: argparse.Namespace, folders: Folders) -> int:
         print(
             f"trained on {tally.training} answers; of {judgement.kept_back} kept back, "
             f"{judgement.right_after} are ranked right, {judgement.right_before} were before "
-            f"({judgement.low:.0%} to {judgement.high:.0%} with 95 % confidence)"
+            f"({100 * judgement.low:.0f} to {100 * judgement.high:.0f} % with 95 % confidence)"
         )
         print(f"{judgement.verdict.value}; focus {card.focus:.2f}")
     if not judgement.improved:

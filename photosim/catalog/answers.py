@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -141,6 +141,11 @@ class Answers:
         """Every anchor that has a side, and whether that is the kept-back one."""
         with self._database.reading() as connection:
             return _sides(connection)
+
+    def settle(self, sides: Mapping[bytes, bool]) -> None:
+        """Give anchors the side on which a model has met them; those that have one keep it."""
+        with self._database.writing_through() as connection:
+            connection.executemany("INSERT OR IGNORE INTO answer_sides VALUES (?, ?)", sides.items())
 
     def counts(self) -> AnswerCounts:
         with self._database.reading() as connection:

@@ -21,8 +21,9 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Trained:
-    """A model that has been tuned and judged, and is not kept yet: see ModelStore.keep."""
+    """A model that has been tuned by `answers` and judged, and is not kept yet."""
 
+    answers: tuple[Answer, ...]
     draft: Draft
     judgement: Judgement
     tally: Tally
@@ -42,13 +43,23 @@ def train(library: Library, answers: Sequence[Answer]) -> Generator[TuningProgre
                 if isinstance(event, Failed):
                     raise TeachingError(event.reason)
                 if isinstance(event, Finished):
-                    return _trained(library, parent, event)
+                    return _trained(library, parent, tuple(answers), event)
                 yield event
     finally:
         run.cancel()
 
 
-def _trained(library: Library, parent: ModelCard, finished: Finished) -> Trained:
+def keep(library: Library, trained: Trained, name: str) -> ModelCard:
+    """Write the model to disk under a name, whole or not at all, and return its card; nothing uses it yet.
+
+    The anchors it has met stay on their sides from now on, in answers given in the window too. Raises
+    ModelError or LibraryError where it cannot be written.
+    """
+    library.catalog.answers.settle({answer.anchor: answer.kept_back for answer in trained.answers})
+    return library.store.keep(trained.draft, name)
+
+
+def _trained(library: Library, parent: ModelCard, answers: tuple[Answer, ...], finished: Finished) -> Trained:
     tuned, kept_back = finished.tuned, finished.kept_back
     judgement = judge(
         load_embedding(parent),
@@ -69,4 +80,4 @@ def _trained(library: Library, parent: ModelCard, finished: Finished) -> Trained
             "right_after": judgement.right_after,
         },
     )
-    return Trained(draft, judgement, finished.tally)
+    return Trained(answers, draft, judgement, finished.tally)

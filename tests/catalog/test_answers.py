@@ -182,6 +182,18 @@ def test_an_anchor_stays_on_its_side_for_ever(catalog: Catalog) -> None:
     again.close()
 
 
+def test_an_anchor_that_a_model_has_met_elsewhere_stays_on_that_side(catalog: Catalog) -> None:
+    given = triplets(60)
+    taken = {triplet[0]: number % 2 == 0 for number, triplet in enumerate(given[:40])}
+    before = catalog.answers.add(*given[0], source="question").kept_back
+    catalog.answers.settle(taken)
+    catalog.answers.settle({anchor: not side for anchor, side in taken.items()})
+    catalog.answers.add_many(given, "file")
+    sides = {answer.anchor: answer.kept_back for answer in catalog.answers.all()}
+    assert {anchor: sides[anchor] for anchor in taken} == taken | {given[0][0]: before}
+    assert catalog.answers.sides() == sides
+
+
 def test_what_was_answered_with_neither_takes_no_side(catalog: Catalog) -> None:
     for anchor, left, right in triplets(20):
         assert not catalog.answers.add(anchor, left, right, source="question", neither=True).kept_back

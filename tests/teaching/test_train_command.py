@@ -17,7 +17,7 @@ import pytest
 from photosim.catalog import Answer, Catalog
 from photosim.library import Library
 from photosim.paths import Folders
-from photosim.teaching.answer_files import write_answers
+from photosim.teaching.answer_files import read_answers, write_answers
 from tests.commands import CHECKOUT, command, photosim, photosim_json
 from tests.teaching.made_library import answer_by_redness, copy_of_library
 
@@ -92,6 +92,14 @@ def test_a_file_of_answers_becomes_a_model_that_waits_to_be_used(folders: Folder
     assert after["results"][0]["path"] == photo.path
     assert after["focus"] == pytest.approx(report["focus"])
     assert [one["distance"] for one in after["results"]] != [one["distance"] for one in before]
+
+    # Answers given in the window later are kept back where the model has not seen the anchor, and only there.
+    catalog = Catalog(folders.catalog)
+    catalog.answers.add_many(read_answers(file, catalog).triplets, "file")
+    sides = {answer.anchor: answer.kept_back for answer in catalog.answers.all()}
+    kept_back = sum(answer.kept_back for answer in catalog.answers.all())
+    catalog.close()
+    assert kept_back == report["kept_back"] and len(sides) > 1
 
     # The same file again says the same, and the name is taken now: said before any training.
     again = photosim(folders.data, "train", "--triplets", file, "--name", "redness")
