@@ -121,6 +121,11 @@ class Models(QObject):
         """Rank with photosim's own model, as if there had never been another."""
         self._run(lambda: (self._library.revert_to_bundled(), self._library.next_card), self._in_use)
 
+    def used_elsewhere(self) -> None:
+        """Another part of the window has kept a model and chosen it: show that, and read photos it needs."""
+        coming = self._library.next_card
+        self._in_use((coming is None, coming))
+
     def ask_to_rename(self, card: ModelCard) -> None:
         self._notice.ask_text(
             self.tr("Another name for {name}:").format(name=card.name),

@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
         self.inspector.why_requested.connect(lambda photo_id: self.why.open(photo_id))
         self.why.said.connect(self.say)
         self.teach.said.connect(self.say)
-        self.teach.kept.connect(self.keeper.model_used)
+        self.teach.kept.connect(self.models.used_elsewhere)
         self.header.teach_requested.connect(lambda: self.teach.open(from_results=True))
         self.photo_actions.failed.connect(self._fail)
         answers, actions = self.grid_answers, self.menus.actions

@@ -286,10 +286,23 @@ def test_a_model_that_was_kept_elsewhere_shows_at_once(ranked: MainWindow, qtbot
     card = keep_own(ranked._library, "Taught", seed=9, focus=0.2)
     before = names(ranked)
     ranked._library.use_model(card.version)
-    ranked.keeper.model_used()
+    ranked.models.used_elsewhere()
     settle(ranked, qtbot)
     assert names(ranked) != before and ranked.sidebar.model_row.name == "Taught"
     assert ranked.navigator.focus == 0.2
+
+
+def test_a_model_of_another_trunk_that_was_kept_elsewhere_has_the_photos_read_for_it(
+    ranked: MainWindow, bundled: Path, qtbot: QtBot
+) -> None:
+    make_model(bundled, OLD, "colours-32-1")
+    said: list[str] = []
+    ranked.models.said.connect(said.append)
+    assert not ranked._library.use_model(OLD)
+    ranked.models.used_elsewhere()
+    qtbot.waitUntil(lambda: ranked._library.card.version == OLD, timeout=WAIT)
+    settle(ranked, qtbot)
+    assert "read again" in said[0]
 
 
 def test_a_file_name_takes_no_letter_that_a_system_refuses() -> None:

@@ -124,9 +124,10 @@ class TrainPage(TeachPage):
         if last is not None and progress.seconds < last.seconds:
             self._passed += last.seconds
         self._told += 1
-        if last is not None and progress.phase != last.phase:
+        again = last is not None and progress.phase != CHOOSING and progress.step < last.step
+        if last is not None and (progress.phase != last.phase or again):
             self.accuracy.divide(self._told - 0.5)
-            # The loss of tries with other settings is no measure of what is learned now.
+            # The loss under other settings is no measure of what is learned now.
             self.loss.clear()
         elif progress.phase == CHOOSING:
             # Each is another try, not the same one some steps on.
@@ -226,9 +227,11 @@ class TrainPage(TeachPage):
             self._bar.setValue(progress.step)
             self._left.setText("")
             return
-        self._estimated = True
+        if not self._estimated:
+            self._estimated = True
+            self._bar.setRange(0, 1000)
+            self._bar.setValue(0)
         done = self._passed + progress.seconds
-        self._bar.setRange(0, 1000)
         # Never back: an estimate that grows is told by the words beside it.
         share = round(1000 * done / max(done + left, 1e-9))
         self._bar.setValue(max(share, self._bar.value()))

@@ -97,6 +97,19 @@ def test_tries_are_dots_and_what_is_learned_is_a_line_of_its_own(page: TrainPage
     assert (page.accuracy.value_text, page.loss.value_text) == ("75 %", "0.25")
 
 
+def test_with_the_trunk_every_stage_has_a_curve_of_its_own(page: TrainPage) -> None:
+    """The embedding learns first, the photos are looked at, the trunk learns, with an estimate."""
+    page.begin(48, trunk=True)
+    for seconds, step in ((1.0, 10), (1.1, 150), (2.0, 10), (2.1, 150)):
+        page.show_progress(progress("training", step, seconds, None, steps=150, loss=float(step)))
+    assert page.loss.curve.ys == [10, 150] and page._bar.value() == page._bar.maximum() == 150
+    page.show_progress(progress("reading", 295, 12.0, None, steps=295, loss=math.nan))
+    for step in (1, 10):
+        page.show_progress(progress("training", step, 20.0 + step, 180.0 - step, loss=2.0, accuracy=0.6))
+    assert page.loss.curve.ys == [2.0, 2.0]
+    assert (page._bar.value(), page._bar.maximum(), page.words[2]) == (150, 1000, "about 3 min left")
+
+
 def test_the_short_end_that_no_estimate_tells_of_does_not_set_the_bar_back(page: TrainPage) -> None:
     page.begin(48, trunk=False)
     page.show_progress(progress("choosing", 9, 19.0, 1.0))
