@@ -180,7 +180,7 @@ def test_killing_while_a_model_is_kept_leaves_it_whole_or_not_at_all(
             and not any(folders.models.glob(".new-*"))
         ):
             threading.Event().wait(0.0005)
-        threading.Event().wait(moments.choice([0.0, moments.uniform(0.0, 0.02)]))
+        threading.Event().wait(moments.uniform(0.0, moments.choice([0.0, 0.02, 0.2, 0.5])))
         if training.poll() is None:
             kill_group(training)
         training.wait()

@@ -140,6 +140,14 @@ def test_a_tuning_is_cancelled_while_it_starts(taught: Folders, card: ModelCard)
         assert time.monotonic() - started < 1
 
 
+def test_ctrl_c_does_not_reach_a_tuning_that_only_starts(taught: Folders, card: ModelCard) -> None:
+    for wait in (0.0, 0.05, 0.2):
+        with running(taught, card, tuners.at_once) as run:
+            time.sleep(wait)
+            os.kill(run.pid, signal.SIGINT)
+            assert isinstance(to_end(run)[-1], Finished)
+
+
 def test_polling_never_waits(taught: Folders, card: ModelCard) -> None:
     with running(taught, card, tuners.busy) as run:
         longest = 0.0
