@@ -55,6 +55,8 @@ class AnswerPage(TeachPage):
     undo_requested = Signal()
     later_requested = Signal()
     train_requested = Signal()
+    start_requested = Signal()
+    """There is nothing left to ask: other photos are to be chosen."""
     resized = Signal()
     """The photos are shown in another size than before."""
 
@@ -132,11 +134,12 @@ class AnswerPage(TeachPage):
 
     def show_waiting(self) -> None:
         """The first question is being chosen."""
-        self._show_note(self.tr("Choosing the questions that teach most…"), "")
+        self._show_note(self.tr("Choosing the questions that teach most…"), "", ended=False)
 
     def show_end(self, reason: str) -> None:
         """There is no further question, for a reason to be told."""
-        self._show_note(self.tr("No further question"), reason)
+        text = self.tr("{reason}.").format(reason=reason[:1].upper() + reason[1:])
+        self._show_note(self.tr("No further question"), text, ended=True)
 
     def show_counts(self, counts: AnswerCounts) -> None:
         self.meter.show_counts(counts)
@@ -195,6 +198,9 @@ class AnswerPage(TeachPage):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(label)
             column.addSpacing(8)
+        self.start_button = QPushButton(self.tr("Choose other photos…"))
+        self.start_button.clicked.connect(self.start_requested)
+        column.addWidget(self.start_button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
         return page
 
@@ -230,12 +236,13 @@ class AnswerPage(TeachPage):
         if self._ids is not None:
             self.answered.emit(choice)
 
-    def _show_note(self, title: str, text: str) -> None:
+    def _show_note(self, title: str, text: str, ended: bool) -> None:
         self._ids = None
         for frame in (self.anchor, self.left, self.right):
             frame.clear()
         self._note_title.setText(title)
         self._note_text.setText(text)
+        self.start_button.setVisible(ended)
         self.setAccessibleName(f"{title} {text}".strip())
         self._places.setCurrentIndex(1)
         self._set_answering(False)

@@ -94,6 +94,8 @@ class Asking(QObject):
         self._stock: list[Asked] = []
         self._given: list[Given] = []
         self._end = ""
+        self.failures = 0
+        """How many answers could not be saved; each was asked again."""
         self._pictures = Pictures(library, self)
         self._pictures.ready.connect(self._show_picture)
         self._resized = QTimer(self)
@@ -179,6 +181,7 @@ class Asking(QObject):
         self._tasks.run(self._library.catalog.answers.counts, self.counted.emit, self._report, pool=SAVING)
 
     def _not_saved(self, given: Given, error: Exception) -> None:
+        self.failures += 1
         if given in self._given:  # else it has been taken back already
             self._given.remove(given)
             self._show_again(given.asked)

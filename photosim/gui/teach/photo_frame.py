@@ -55,6 +55,7 @@ class PhotoFrame(QWidget):
         self._badge = badge
         self._pressed = False
         self.setToolTip(name)
+        self.setAccessibleName(name)
         self._see_cursor()
         self.update()
 

@@ -103,6 +103,7 @@ class Teach(QObject):
         start.export_requested.connect(lambda: exchange.export_answers(view))
         answer.answered.connect(lambda _: view.say(""))
         answer.later_requested.connect(view.close_view)
+        answer.start_requested.connect(self._back_to_start)
         start.train_requested.connect(lambda: self._train(trunk=False))
         answer.train_requested.connect(lambda: self._train(trunk=answer.advanced.trunk))
         answer.advanced.opened.connect(self._estimate)
@@ -132,6 +133,11 @@ class Teach(QObject):
             self._begin(self.start_page.scope)
         else:
             self.view.show_page(name)
+        self.view.hold = (
+            self.tr("This result is not kept: keep it below, or leave once more and it is dropped.")
+            if name == COMPARE
+            else ""
+        )
 
     # Answering
 
@@ -139,6 +145,11 @@ class Teach(QObject):
         assert self.view is not None
         self.view.show_page(ANSWER)
         self.asking.begin(self._among(scope))
+
+    def _back_to_start(self) -> None:
+        assert self.view is not None
+        self.asking.stop()
+        self.view.show_page(START)
 
     def _among(self, scope: Scope) -> Callable[[], Ids | None]:
         """How to find, in a thread, the photos to ask about; None for all."""
@@ -156,9 +167,12 @@ class Teach(QObject):
         query = self._navigator.query
         asked = query.more if query is not None else ()
         self.tuning.set_asked(tuple(item.photo_id for item in asked if item.photo_id is not None))
-        self._tasks.run(lambda: None, lambda _: self._train_now(trunk), pool=SAVING)
+        lost = self.asking.failures
+        self._tasks.run(lambda: None, lambda _: self._train_now(trunk, lost), pool=SAVING)
 
-    def _train_now(self, trunk: bool) -> None:
+    def _train_now(self, trunk: bool, lost: int) -> None:
+        if self.asking.failures > lost:
+            return  # an answer could not be saved: it is said, and asked again
         if self.view is not None and self.view.is_open and not self.tuning.training:
             self.tuning.begin(trunk)
 
@@ -186,11 +200,13 @@ class Teach(QObject):
 
     def _kept(self) -> None:
         assert self.view is not None
+        self.view.hold = ""
         self.view.close_view()
         self.kept.emit()
 
     def _dropped(self) -> None:
         assert self.view is not None
+        self.view.hold = ""
         self.view.close_view()
         self.said.emit(self.tr("Dropped: photosim ranks as before, and your answers are kept"))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import statistics
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtTest import QTest
@@ -19,7 +21,7 @@ from photosim.gui.teach.view import ANSWER, START
 from photosim.gui.window import MainWindow
 from photosim.paths import Folders
 from tests.gui.teach.wizard import begin, hashes, next_question, open_wizard, press, view_of, words
-from tests.gui.windows import WAIT, OpenWindow, settle
+from tests.gui.windows import WAIT, OpenWindow, id_of, settle
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -187,6 +189,9 @@ def test_an_answer_that_cannot_be_saved_is_said_and_asked_again(window: MainWind
             "CREATE TRIGGER load BEFORE INSERT ON answers BEGIN"
             " INSERT INTO heavy VALUES (zeroblob(1000000)); END"
         )
+    with ExitStack() as lent:  # more connections than will be needed at a time: all of them meet the limit
+        for _ in range(8):
+            lent.enter_context(database.reading())
     (pages,) = database._idle[0].execute("PRAGMA page_count").fetchone()
     for connection in database._idle:  # SQLite's own way to a full disk
         connection.execute(f"PRAGMA max_page_count = {pages + 5}")
@@ -315,3 +320,26 @@ def test_a_dropped_photo_is_turned_away(window: MainWindow, photos: Path, qtbot:
 def test_an_untouched_window_has_no_teaching_view(window: MainWindow) -> None:
     """It is made when it is first opened: a start does not pay for it."""
     assert window.teach.view is None
+
+
+def test_when_all_has_been_asked_it_says_so_and_offers_other_photos(window: MainWindow, qtbot: QtBot) -> None:
+    things = [id_of(window, name) for name in ("coffee.png", "coins.png", "moon.png")]
+    view = open_wizard(window, qtbot)
+    view.show_page(ANSWER)
+    window.teach.asking.begin(lambda: np.array(things, np.int64))
+    page = window.teach.answer_page
+    for _ in range(3):  # each of the three can be the anchor once
+        qtbot.waitUntil(lambda: window.teach.asking.current is not None, timeout=WAIT)
+        press(window, LEFT)
+        settle(window, qtbot)
+    qtbot.waitUntil(page.start_button.isVisible, timeout=WAIT)
+    assert "Every question about these photos has been asked" in words(view)
+    press(window, UP)
+    qtbot.waitUntil(lambda: window.teach.asking.current is not None, timeout=WAIT)
+    press(window, RIGHT)
+    qtbot.waitUntil(page.start_button.isVisible, timeout=WAIT)
+    settle(window, qtbot)
+    assert window._library.catalog.answers.counts().usable == 3
+    page.start_button.click()
+    assert view.page == START
+    settle(window, qtbot)
