@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -398,16 +399,20 @@ def test_killing_a_program_that_changes_models_leaves_a_library_that_answers(
         mine = library.store.import_(tmp_path / "mine.photosim")
         versions.add(mine.version)
     moments = random.Random()
+    began = time.monotonic()
+    subprocess.run(command_with(bundled, root, "models", "use", "Mine"), cwd=CHECKOUT, check=True)
+    whole = time.monotonic() - began
     seen = set()
     for number in range(14):
-        name = ("Mine", "Yours", OLD)[number % 3]
+        name = ("Yours", OLD, "Mine")[number % 3]
         program = subprocess.Popen(
             command_with(bundled, root, "models", "use", name),
             cwd=CHECKOUT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        threading.Event().wait(moments.uniform(0.2, 1.6))
+        # The choice, its embeddings and its graph are made in the last third of it.
+        threading.Event().wait(moments.uniform(0.5, 1.2) * whole)
         program.send_signal(signal.SIGKILL)
         program.communicate()
         with open_library(library_folders(root), readers.never) as library:

@@ -29,15 +29,21 @@ class Registry:
         return self._own_cards()[1]
 
     def get(self, version_or_name: str) -> ModelCard:
-        """The model of this version, else of this name; raises ModelError where there is none."""
+        """The model of this version, else of this name, capitals or not.
+
+        Raises ModelError where there is none.
+        """
         cards = self.cards()
         for card in cards:
             if card.version == version_or_name:
                 return card
-        for card in cards:
-            if card.name == version_or_name:
-                return card
-        known = ", ".join(card.version for card in cards)
+        for same in (str, str.casefold):
+            for card in cards:
+                if same(card.name) == same(version_or_name):
+                    return card
+        known = ", ".join(
+            card.name if card.name == card.version else f"{card.name} ({card.version})" for card in cards
+        )
         raise ModelError(f"there is no model {version_or_name!r}; there are: {known}")
 
     def with_lender(self, card: ModelCard) -> ModelCard:
