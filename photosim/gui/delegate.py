@@ -86,9 +86,7 @@ class PhotoDelegate(QStyledItemDelegate):
         self._offline = self.tr("offline")
         self._copies = self.tr("{0} copies")
 
-    def sizeHint(
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return option.rect.size()
 
     def paint(
@@ -177,9 +175,7 @@ def device_size(size: QSize, ratio: float) -> QSize:
     return QSize(round(size.width() * ratio), round(size.height() * ratio))
 
 
-def _draw_badge(
-    text: str, ground: QColor, ink: QColor, font: QFont, ratio: float
-) -> Badge:
+def _draw_badge(text: str, ground: QColor, ink: QColor, font: QFont, ratio: float) -> Badge:
     small = QFont(font)
     small.setPointSizeF(QFontInfo(font).pointSizeF() * 0.87)
     metrics = QFontMetricsF(small)

@@ -36,7 +36,6 @@ _MOST_DEAD = 0.1
 """The share of forgotten photos from which a graph is built anew rather than searched around them."""
 
 
-
 @dataclass(frozen=True)
 class GraphCard:
     """What stands beside the graph's file. `ef` and `recall` are per focus of FOCI.
