@@ -9,11 +9,11 @@ from photosim.catalog import Answer
 from photosim.errors import TeachingError
 from photosim.library import Library
 from photosim.model.card import ModelCard
-from photosim.model.embedding import load_embedding
 from photosim.model.store import Draft
 from photosim.teaching.gathering import Tally
-from photosim.teaching.judging import Judgement, judge
+from photosim.teaching.judging import Judgement
 from photosim.teaching.lesson import TuningProgress
+from photosim.teaching.outcome import draft_of, judge_finished
 from photosim.teaching.run import Failed, Finished, TuningRun
 
 _POLL_SECONDS = 0.5
@@ -60,24 +60,5 @@ def keep(library: Library, trained: Trained, name: str) -> ModelCard:
 
 
 def _trained(library: Library, parent: ModelCard, answers: tuple[Answer, ...], finished: Finished) -> Trained:
-    tuned, kept_back = finished.tuned, finished.kept_back
-    judgement = judge(
-        load_embedding(parent),
-        parent.focus,
-        tuned.embedding,
-        tuned.focus,
-        kept_back.features,
-        kept_back.triplets,
-    )
-    draft = library.store.draft(
-        parent,
-        tuned.embedding,
-        tuned.focus,
-        {**tuned.settings, "answers": finished.tally.training},
-        {
-            "kept_back": judgement.kept_back,
-            "right_before": judgement.right_before,
-            "right_after": judgement.right_after,
-        },
-    )
-    return Trained(answers, draft, judgement, finished.tally)
+    judgement = judge_finished(library.catalog, parent, finished)
+    return Trained(answers, draft_of(library.store, parent, finished, judgement), judgement, finished.tally)
