@@ -27,8 +27,8 @@ LEAST_STEPS, MOST_STEPS = 60, 240
 _A_VIEW = 1.3
 _A_STEP = 60.0
 _A_DECODE = 1.2
-# Seconds until torch is loaded, and for the embedding that is tuned afterwards.
-_BEFORE_AND_AFTER = 15.0
+# Seconds until torch is loaded, and for the two embeddings that are tuned first.
+_BEFORE_AND_AFTER = 40.0
 # A GPU takes so much less for a step; for all else the CPU has as much to do, or the disk.
 _GPU_STEPS = 20.0
 _TIMED_PHOTOS = 4
