@@ -97,6 +97,8 @@ class Library:
         self._lock = threading.Lock()
         self._changing_model = threading.Lock()
         self._searcher: Searcher | None = None
+        self._coming: Searcher | None = None  # whose graph is made while another one answers
+        self._ending = False
         self._worker: InteractiveWorker | None = None
         self._verifier: Verifier | None = None
 
@@ -167,7 +169,7 @@ class Library:
                 self.catalog.set_wish(wish)
                 self._wish, self.next_card = wish, card
             return False
-        if searcher is None or searcher.card.version != card.version:
+        if searcher is None or searcher.card.version != card.version or searcher.stopped:
             searcher = self.searcher_for(card, embedding)
         searcher.card = card  # a draft's had no name yet
         searcher.refresh()
@@ -190,14 +192,31 @@ class Library:
     def index(self) -> None:
         """Bring the active model's graph up to date and write what a start needs of it: some 15 s for 100,000
         photos of a model that has just been chosen. Searching goes on, exactly, and by the graph once it is
-        there. A disk too full for it is no error.
+        there. A disk too full for it is no error; where another model answers meanwhile, or the library is to
+        be closed, it ends early.
         """
-        searcher = self.searcher
+        self._make_graph(self.searcher)
+
+    def stop_indexing(self) -> None:
+        """Let whoever builds a graph end within a second or two, and nobody begin another: for the end."""
+        with self._lock:
+            self._ending = True
+            for searcher in (self._searcher, self._coming):
+                if searcher is not None:
+                    searcher.stop()
+
+    def _make_graph(self, searcher: Searcher) -> bool:
+        """Write embeddings and graph of a searcher; returns whether it came to an end."""
+        if self._ending:
+            return False
         try:
             searcher.update_graph()
+        except CancelledError:
+            return False
         except OSError as error:
             _log.warning("the graph was not written: %s", error)
         searcher.save()
+        return True
 
     def take_over(self, card: ModelCard) -> None:
         """Let `card`, the next model, answer from now on. For the scan that has read all photos within reach.
@@ -207,12 +226,9 @@ class Library:
         one. Nothing happens where the user has chosen another one meanwhile. Raises ModelError where the new
         model is damaged.
         """
-        searcher = self.searcher_for(card)
-        try:
-            searcher.update_graph()
-        except OSError as error:
-            _log.warning("the graph was not written: %s", error)
-        searcher.save()
+        searcher = self._coming = self.searcher_for(card)
+        if not self._make_graph(searcher):
+            return
         with self._changing_model:
             next_card = self.next_card
             if next_card is None or next_card.version != card.version or self.catalog.wish() != self._wish:
@@ -334,6 +350,8 @@ class Library:
             # a tuned trunk are the model's own, and would go with it.
             same = card.trunk == self.card.trunk and self.card.trunk_base is None
             before = None if same else self._worker
+            if self._searcher is not None and self._searcher is not searcher:
+                self._searcher.stop()
             self.card, self.next_card, self._searcher = card, next_card, searcher
             if before is not None:
                 self._worker = InteractiveWorker(self.setup_for(card))

@@ -163,6 +163,19 @@ def test_searching_goes_on_while_the_model_changes(scanned: Folders) -> None:
     assert found <= set(allowed) and len(found) == 2
 
 
+def test_a_library_about_to_be_closed_builds_no_graph(scanned: Folders) -> None:
+    with open_library(scanned, readers.never) as library:
+        mine = kept(library, "Mine")
+        library.use_model("Mine")
+        library.stop_indexing()
+        library.index()
+        assert len(ranked(library)) == PHOTOS
+    assert not (scanned.index / f"{mine.version}.hnsw").exists()
+    with open_library(scanned, readers.never) as library:
+        library.index()
+        assert ranked(library, exact=False).method == "graph"
+
+
 def test_a_model_that_cannot_be_used_changes_nothing(scanned: Folders) -> None:
     with open_library(scanned, readers.never) as library:
         mine = kept(library, "Mine")

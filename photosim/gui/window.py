@@ -588,6 +588,7 @@ class MainWindow(QMainWindow):
         self.why.close()
         self.grid_answers.close()
         self.teach.close()
+        self._library.stop_indexing()  # neither a scan nor a task is waited for because of a graph
         self.scans.close()
         self.runner.cancel()
         self._library.stop_worker()

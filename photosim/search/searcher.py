@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,6 +88,7 @@ class Searcher:
         self._refreshing = threading.Lock()
         self._stepping = threading.Lock()
         self._building = threading.Lock()
+        self._stopped = threading.Event()
         self._saved_seq = 0
         self._threads = available_cores()
 
@@ -151,7 +152,7 @@ class Searcher:
         """Bring the graph up to date with the catalog, measure it, and write it; returns its card.
 
         A graph built anew takes the old one's place when it is ready. Raises OSError where it cannot be
-        written; the graph in memory serves all the same.
+        written; the graph in memory serves all the same. Raises CancelledError after `stop`.
         """
         with self._building:  # whoever comes second finds it done
             return self._update_graph()
@@ -168,13 +169,26 @@ class Searcher:
         if graph is not None:
             graph.keep(ids)
         if graph is None or graph.outgrown:
-            graph = Graph.build(self._key, ids, matrix, seq, self._threads)
+            graph = Graph.build(self._key, ids, matrix, seq, self._threads, lambda: not self.stopped)
+            if graph is None:
+                raise CancelledError
         else:
             self._top_up(graph)
         self._measure(graph, ids, matrix)
         self._graph = graph
         graph.save(self._graph_file)
         return graph.card
+
+    def stop(self) -> None:
+        """End the building of a graph within a second or two, and build no other; searching goes on.
+
+        For the end of the program, and for a model that ranks no more.
+        """
+        self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
 
     def graph_card(self) -> GraphCard | None:
         """The card of the graph on disk, where it is sound."""
@@ -296,6 +310,8 @@ class Searcher:
         queries, exact, measured = [], [], {}
         for focus in FOCI:
             weights = part_weights(parts, focus)
+            if self.stopped:
+                raise CancelledError
             if weights not in measured:  # with one part every focus is the same
                 weighed = np.stack([weigh(matrix[row], parts, focus) for row in sample])
                 truth = [rank_exactly(ids, matrix, query, min(RECALL_AT, len(ids)))[0] for query in weighed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from photosim.catalog import Catalog
 from photosim.errors import QueryError
-from photosim.index.graph import FOCI
+from photosim.index.graph import FOCI, Graph
 from photosim.model.embedding import unit
 from photosim.paths import Folders
 from photosim.search.searcher import GRAPH_FIRST, Ranking
@@ -66,6 +66,36 @@ def test_a_large_library_is_embedded_in_pieces_and_none_is_lost(
     assert np.allclose(ranking.similarity, np.sort(expected)[::-1], atol=1e-5)
     ids, vectors = found.shown_vectors()
     assert np.allclose(vectors @ found.query_vector([rows[17]], [], 0.5), expected, atol=1e-5)
+
+
+def test_a_graph_nobody_waits_for_any_more_is_not_finished(
+    catalog: Catalog, folders: Folders, folder_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photosim.index.graph._ROWS_AT_ONCE", 10)
+    rows = clustered(200, BOTH)
+    store(catalog, folder_id, rows)
+    found = searcher(catalog, folders, BOTH)
+    found.refresh()
+    add = Graph.add
+    added = []
+
+    def add_and_stop(self: Graph, ids: np.ndarray, matrix: np.ndarray, seq: int) -> None:
+        add(self, ids, matrix, seq)
+        added.append(len(ids))
+        if len(added) == 3:
+            found.stop()
+
+    monkeypatch.setattr(Graph, "add", add_and_stop)
+    with pytest.raises(CancelledError):
+        found.update_graph()
+    assert sum(added) == 30
+    assert not list(folders.index.iterdir())
+    assert found.rank([rows[17]], exact=False).method == "exact"
+    monkeypatch.undo()
+    again = searcher(catalog, folders, BOTH)
+    card = again.update_graph()
+    assert (card.count, card.seq) == (200, catalog.last_seq())
+    assert again.rank([rows[17]], exact=False).method == "graph"
 
 
 def test_the_focus_changes_what_is_similar(catalog: Catalog, folders: Folders, folder_id: int) -> None:
