@@ -129,7 +129,7 @@ def tune_trunk(
         learned = learned[np.sort(rng.choice(len(learned), MOST_TRIPLETS, replace=False))]
     rehearsed = sample_hashes(catalog, gathered, REHEARSED, seed)
     work = _Photos(card, thumbnails, gathered, rehearsed, np.unique(learned), seed)
-    front = _front(card, network, settings.blocks, place, threads)
+    front = front_of(card, network, settings.blocks, place, threads)
     try:
         yield from work.read(front, threads, began)
         tail = _Tail(network.to(place), settings.blocks)
@@ -300,10 +300,10 @@ class _Photos:
         return mild_view(photo, rng, self._shape.size, flip=True)
 
 
-def _front(card: ModelCard, network: DeepRanking, blocks: int, device: torch.device, threads: int) -> Front:
+def front_of(card: ModelCard, network: DeepRanking, blocks: int, device: torch.device, threads: int) -> Front:
     """What runs all before the tuned blocks."""
     if device.type != "cpu":
-        return _front_by_torch(network.to(device, memory_format=torch.channels_last), blocks, device)  # type: ignore[call-overload]
+        return front_by_torch(network.to(device, memory_format=torch.channels_last), blocks, device)  # type: ignore[call-overload]
     first = len(network.kind.blocks) - blocks
     run = run_into(card, [f"{part}.blocks.{first}.expand.conv.weight" for part in PARTS], threads)
 
@@ -314,7 +314,9 @@ def _front(card: ModelCard, network: DeepRanking, blocks: int, device: torch.dev
     return front
 
 
-def _front_by_torch(network: DeepRanking, blocks: int, device: torch.device) -> Front:
+def front_by_torch(network: DeepRanking, blocks: int, device: torch.device) -> Front:
+    """The same where torch is the fastest there is: the network lies on `device`."""
+
     def front(pixels: Pixels) -> tuple[Tensor, Tensor]:
         with torch.inference_mode():
             tensor = torch.from_numpy(pixels).to(device)

@@ -16,6 +16,8 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
 
+import torch
+
 from photosim.catalog import Catalog, ThumbnailStore
 from photosim.errors import TeachingError
 from photosim.imaging.network_input import NetworkInput
@@ -23,9 +25,11 @@ from photosim.imaging.reading import read_photo
 from photosim.library import Library
 from photosim.model.card import ModelCard
 from photosim.model.embedding import load_embedding, unit
+from photosim.model.network import DeepRanking
 from photosim.model.onnx_runtime import OnnxRuntime
 from photosim.model.registry import Registry
 from photosim.model.store import ModelStore
+from photosim.model.torch_runtime import load_network
 from photosim.paths import Folders, bundled_models
 from photosim.scan.control import ScanControl
 from photosim.scan.scanner import run_to_end, scan
@@ -34,7 +38,14 @@ from photosim.teaching.judging import Judgement
 from photosim.teaching.lesson import Lesson, Tuned, TuningProgress
 from photosim.teaching.outcome import draft_of, judge_finished
 from photosim.teaching.run import Finished, TuningRun
-from photosim.teaching.trunk import TrunkSettings, check_against_torch, left_out, tune_trunk
+from photosim.teaching.trunk import (
+    TrunkSettings,
+    check_against_torch,
+    front_by_torch,
+    front_of,
+    left_out,
+    tune_trunk,
+)
 from photosim.teaching.tuned_trunk import TrunkChanges, can_be_tuned, estimate
 from tests.commands import CHECKOUT, command
 from tests.gui.libraries import folders_in
@@ -219,6 +230,19 @@ def test_a_runtime_that_computes_something_else_is_found_out(
     larger = {name: tensor * np.float32(1.2) for name, tensor in tensors.items()}
     with pytest.raises(TeachingError, match="other features on the CPU than in training"):
         check_against_torch(card, larger, pixels, gallery, 2)
+
+
+def test_a_gpu_sees_the_same_before_the_tuned_blocks(card: ModelCard) -> None:
+    """By torch, as on a GPU, and by ONNX Runtime."""
+    network, place = load_network(card), torch.device("cpu")
+    assert isinstance(network, DeepRanking)
+    pixels = np.random.default_rng(2).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
+    for blocks in (1, 2):
+        ours = front_by_torch(network, blocks, place)(pixels)
+        theirs = front_of(card, network, blocks, place, 1)(pixels)
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.dtype == other.dtype and one.shape == other.shape
+            torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-2)
 
 
 def test_missing_thumbnails_are_named(
