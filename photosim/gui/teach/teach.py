@@ -72,11 +72,13 @@ class Teach(QObject):
         self.start_page.question.dismiss()
         self.asking.count()
         self.view.show_page(START)
+        self.tuning.resume()
 
     def close(self) -> None:
         """The window is closing: end what runs, with every answer saved first."""
         if self.view is not None:
             self._leave()
+            self.tuning.close()
             self.asking.finish_saving()
 
     # The view
@@ -123,7 +125,7 @@ class Teach(QObject):
 
     def _leave(self) -> None:
         self.asking.stop()
-        self.tuning.close()
+        self.tuning.leave()
 
     def _show_page(self, name: str) -> None:
         assert self.view is not None

@@ -57,8 +57,8 @@ class Attempt:
 class Ready:
     """What came of a training, for the user to decide on.
 
-    `searcher` ranks the library by it, None where the library must be read anew for that. `card` is set once
-    the model lies on the disk.
+    `searcher` ranks the library by it, None where it must be made, or the library read, anew. `card` is set
+    once the model lies on the disk.
     """
 
     draft: Draft
@@ -96,6 +96,7 @@ class TuningControl(QObject):
         self._parent_card = library.card
         self._task: Task | None = None
         self._ready: Ready | None = None
+        self._keeping = False
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -131,6 +132,25 @@ class TuningControl(QObject):
 
         self._run(start, self._train.set_answers, self._failed)
         self._timer.start()
+
+    def leave(self) -> None:
+        """The pages are closed: end a training that runs. What came of one stays to be decided on."""
+        if self._ready is None:
+            self._stop()
+        elif not self._keeping:
+            # As large as the library's own embeddings, and made anew in seconds.
+            self._ready.searcher = None
+        self._compare.close_pictures()
+
+    def resume(self) -> None:
+        """Show again what came of a training, where that is still to be decided on."""
+        ready = self._ready
+        if ready is None or self._keeping:
+            return
+        if self._library.card.version != self._parent_card.version:
+            self._stop()  # what it was compared with is no more
+            return
+        self._show(ready)
 
     def close(self) -> None:
         """End what runs and forget what came of it. It may begin anew."""
@@ -191,15 +211,17 @@ class TuningControl(QObject):
         ready = self._ready
         if ready is None:
             return
+        self._keeping = True
         self._compare.show_keeping()
         self._run(lambda: keep(self._library, ready, name), self._kept, self._not_kept)
 
     def _kept(self, version: str) -> None:
-        self._ready = None
+        self._ready, self._keeping = None, False
         self._compare.clear()
         self.kept.emit(version)
 
     def _not_kept(self, error: Exception) -> None:
+        self._keeping = False
         self._compare.show_failure(
             str(error) if isinstance(error, PhotosimError) else self.tr("It could not be kept")
         )
@@ -227,7 +249,7 @@ class TuningControl(QObject):
             self._task.cancel()
             self._task = None
         self._end_attempt()
-        ready, self._ready = self._ready, None
+        ready, self._ready, self._keeping = self._ready, None, False
         self._compare.clear()
         if ready is not None and ready.card is not None:
             # Written, but not used: the disk was full in between.

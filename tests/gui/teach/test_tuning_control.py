@@ -281,6 +281,45 @@ def test_what_is_dropped_leaves_nothing(wizard: Wizard, taught: Folders, qtbot: 
     assert files_of(taught) == before
 
 
+def test_what_was_left_undecided_is_there_when_the_pages_are_opened_again(
+    wizard: Wizard, qtbot: QtBot
+) -> None:
+    wizard.use(tuners.at_once)
+    until_compared(wizard, qtbot)
+    words = wizard.compare.words
+    wizard.control.leave()
+    wizard.pages.clear()
+    wizard.control.resume()
+    assert wizard.pages == [COMPARE] and wizard.compare.words == words
+    wizard.compare.keep_button.click()
+    wizard.control.leave()  # and even now it is kept, and told
+    qtbot.waitUntil(lambda: bool(wizard.kept), timeout=WAIT)
+    assert wizard.library.card.name == "My similar"
+    wizard.pages.clear()
+    wizard.control.resume()
+    assert wizard.pages == []
+
+
+def test_leaving_ends_a_training_and_a_model_chosen_meanwhile_ends_what_was_undecided(
+    wizard: Wizard, qtbot: QtBot
+) -> None:
+    wizard.use(tuners.endless)
+    wizard.control.begin()
+    qtbot.waitUntil(lambda: len(wizard.train.loss.curve) > 0, timeout=WAIT)
+    pid = wizard.runs[0].pid
+    wizard.control.leave()
+    qtbot.waitUntil(lambda: not psutil.pid_exists(pid), timeout=5000)
+    wizard.use(tuners.at_once)
+    until_compared(wizard, qtbot)
+    wizard.control.leave()
+    library = wizard.library
+    draft = library.store.draft(library.card, load_embedding(library.card), 0.4, {}, {})
+    library.use_model(library.store.keep(draft, "Other").version)
+    wizard.pages.clear()
+    wizard.control.resume()
+    assert wizard.pages == [] and wizard.control._ready is None
+
+
 def test_answer_more_drops_it_and_leads_to_the_answers(wizard: Wizard, qtbot: QtBot) -> None:
     wizard.use(tuners.at_once)
     until_compared(wizard, qtbot)
