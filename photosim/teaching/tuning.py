@@ -412,7 +412,9 @@ class _Learner:
     def fit(
         self, numbers: npt.NDArray[np.intp], steps: int, rehearsed: Triplets
     ) -> Generator[tuple[int, float], None, None]:
-        """Train the residual; yields step and loss after each."""
+        """Train the residual; yields step and loss after each: the loss that the weights were fitted to, so
+        that the two can be compared.
+        """
         settings = self._tuning._settings
         triplets = self._tuning._triplets[numbers]
         optimizer = torch.optim.Adam([*self._out, *self._in], lr=settings.residual_rate)
@@ -429,7 +431,9 @@ class _Learner:
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            yield step, _finite(hinge)
+            with torch.no_grad():
+                told = (settings.margin - 2 * (near - far)).clamp(min=0).mean()
+            yield step, _finite(told)
 
     def maps(self) -> list[_Map]:
         """The parts as linear maps of unit features: the learning one, then the other."""
