@@ -126,6 +126,8 @@ class Teach(QObject):
     def _leave(self) -> None:
         self.asking.stop()
         self.tuning.leave()
+        if self.tuning.waiting:
+            self.said.emit(self.tr("What was learned waits for you: Ctrl+T, to keep it or to drop it"))
 
     def _show_page(self, name: str) -> None:
         assert self.view is not None
@@ -135,11 +137,6 @@ class Teach(QObject):
             self._begin(self.start_page.scope)
         else:
             self.view.show_page(name)
-        self.view.hold = (
-            self.tr("This result is not kept: keep it below, or leave once more and it is dropped.")
-            if name == COMPARE
-            else ""
-        )
 
     # Answering
 
@@ -202,13 +199,11 @@ class Teach(QObject):
 
     def _kept(self) -> None:
         assert self.view is not None
-        self.view.hold = ""
         self.view.close_view()
         self.kept.emit()
 
     def _dropped(self) -> None:
         assert self.view is not None
-        self.view.hold = ""
         self.view.close_view()
         self.said.emit(self.tr("Dropped: photosim ranks as before, and your answers are kept"))
 

@@ -113,6 +113,11 @@ class TuningControl(QObject):
         """Whether a training, or the comparison after it, is on its way."""
         return self._attempt is not None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether what came of a training is still to be decided on."""
+        return self._ready is not None and not self._keeping
+
     def set_asked(self, photo_ids: tuple[int, ...]) -> None:
         """The photos of the library that the window was asked about last: one of the rankings is theirs."""
         self._asked = photo_ids

@@ -19,8 +19,7 @@ KEEP_STEP = 5
 class TeachView(Overlay):
     """Lies over the window. `add_page` once for each of START, ANSWER, TRAIN and COMPARE, then `show_page`.
 
-    Escape closes; `closed` is told then. Where something would be lost by that, `hold` says what: it is said
-    first, and the next time the view is left.
+    Escape closes; `closed` is told then.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -28,7 +27,6 @@ class TeachView(Overlay):
         self.setAccessibleName(self.tr("Teach photosim"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAcceptDrops(True)
-        self.hold = ""
         self._pages: dict[str, TeachPage] = {}
         self._stack = QStackedWidget()
         self._title = ElidedLabel()
@@ -40,7 +38,7 @@ class TeachView(Overlay):
         self.steps = _Steps()
         self.close_button = QPushButton(self.tr("Close"))
         self.close_button.setToolTip(self.tr("Back to the photos; every answer is kept (Esc)"))
-        self.close_button.clicked.connect(self.leave)
+        self.close_button.clicked.connect(self.close_view)
         header = QWidget()
         set_role(header, "topbar")
         across = QHBoxLayout(header)
@@ -84,14 +82,6 @@ class TeachView(Overlay):
         self.open_over(page.first_focus())
         page.first_focus().setFocus()
 
-    def leave(self) -> None:
-        """Close as the user asks for it."""
-        hold, self.hold = self.hold, ""
-        if hold:
-            self.say(hold)
-        else:
-            self.close_view()
-
     def say(self, text: str) -> None:
         """One line below the headline, what could not be done for instance; "" takes it away."""
         self.message.setText(text)
@@ -113,7 +103,7 @@ class TeachView(Overlay):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and not event.modifiers():
-            self.leave()
+            self.close_view()
         else:
             super().keyPressEvent(event)
 

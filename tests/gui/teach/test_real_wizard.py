@@ -93,6 +93,12 @@ def test_a_model_is_taught_by_the_keyboard_alone(
     assert view.page == COMPARE, window.teach.train_page.words
     qtbot.waitUntil(lambda: not window.teach.compare_page.busy, timeout=WAIT)
     look(window, "compare")
+    xdotool("key", "Escape")
+    qtbot.waitUntil(lambda: not view.is_open, timeout=WAIT)
+    assert "What was learned waits for you" in window.scan_bar.message
+    xdotool("key", "ctrl+t")
+    qtbot.waitUntil(lambda: view.is_open and view.page == COMPARE, timeout=WAIT)
+    settle(window, qtbot)
 
     keep = next(
         button
