@@ -43,6 +43,7 @@ from photosim.teaching.tuned_trunk import (
     TrunkChanges,
     can_be_tuned,
     steps_for,
+    steps_in_views,
     views_of_one,
 )
 from photosim.training.changes import one_thread_each
@@ -70,8 +71,8 @@ _PROBED = 64  # rows at a time where nothing is learned
 
 @dataclass(frozen=True)
 class TrunkSettings:
-    """The last `blocks` of each part are tuned, and the head, in at most `steps` steps, by default as many as
-    the answers are worth.
+    """The last `blocks` of each part are tuned, and the head, in at most `steps` steps; 0 for as many as the
+    answers are worth.
 
     A step takes `batch` triplets and `rehearsal` photos of the library. `margin` is that of the hinge;
     `hold` weighs the squared distance of rehearsed features from the base's. Every `check_every` steps the
@@ -79,7 +80,7 @@ class TrunkSettings:
     """
 
     blocks: int = 1
-    steps: int | None = None
+    steps: int = 0
     batch: int = 16
     rehearsal: int = 24
     learning_rate: float = 1e-4
@@ -127,14 +128,15 @@ def tune_trunk(
     place = _device(device)
     if len(learned) > MOST_TRIPLETS:
         learned = learned[np.sort(rng.choice(len(learned), MOST_TRIPLETS, replace=False))]
+    steps = settings.steps or steps_for(len(learned))
     rehearsed = sample_hashes(catalog, gathered, REHEARSED, seed)
     work = _Photos(card, thumbnails, gathered, rehearsed, np.unique(learned), seed)
     front = front_of(card, network, settings.blocks, place, threads)
     try:
-        yield from work.read(front, threads, began)
+        yield from work.read(front, threads, began, steps_in_views(steps, place.type))
         tail = _Tail(network.to(place), settings.blocks)
         triplets = work.numbered(learned), work.numbered(out)
-        tuning = _Tuning(tail, draft, work, triplets, settings, place, rng)
+        tuning = _Tuning(tail, draft, work, triplets, replace(settings, steps=steps), place, rng)
         yield from tuning.run(began)
         features = tail.all_features(work.maps, work.features, place)
     except torch.OutOfMemoryError as error:
@@ -236,8 +238,11 @@ class _Photos:
         hashes = self._gathered.hashes
         return np.array([self._numbers[hashes[row]] for row in rows.flat], np.int64).reshape(rows.shape)
 
-    def read(self, front: Front, threads: int, began: float) -> Generator[TuningProgress, None, None]:
-        """Read every row; the photos of the comparison are kept as pixels too."""
+    def read(
+        self, front: Front, threads: int, began: float, then: float
+    ) -> Generator[TuningProgress, None, None]:
+        """Read every row; the photos of the comparison are kept as pixels too. What comes `then` takes as
+        long as so many rows."""
         jobs = [(number, 0) for number in range(len(self._hashes))]
         jobs += [(int(number), view) for number in self._learned for view in range(1, self.views + 1)]
         maps: list[Tensor] = []
@@ -257,7 +262,8 @@ class _Photos:
                 maps.append(made[1])
                 done = place * _BATCH + len(batch)
                 seconds = time.monotonic() - began
-                yield TuningProgress("reading", done, len(jobs), math.nan, None, seconds, None)
+                left = seconds / done * (len(jobs) - done + then)
+                yield TuningProgress("reading", done, len(jobs), math.nan, None, seconds, left)
         self.maps, self.features = torch.cat(maps), torch.cat(features)
         self.compared = np.concatenate(first)[:COMPARED]
 
@@ -416,7 +422,7 @@ class _Tuning:
         self._kind = embedding.parts[0]
         self._say = part_weights(embedding.parts, draft.focus)
         self._learned, self._left_out = triplets
-        self._steps = settings.steps or steps_for(len(self._learned))
+        self._steps = settings.steps
         self._optimizer = torch.optim.AdamW(
             tail.parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )

@@ -85,6 +85,11 @@ def views_of_one(photos: int) -> int:
     return max(1, min(MOST_VIEWS_OF_ONE, MOST_VIEWS // max(1, photos)))
 
 
+def steps_in_views(steps: int, device: str) -> float:
+    """How many views could be made while so many steps are trained on a device of this kind."""
+    return steps * _A_STEP / _A_VIEW / (1 if device == "cpu" else _GPU_STEPS)
+
+
 def steps_for(triplets: int) -> int:
     """The most training steps for so many answers."""
     return max(LEAST_STEPS, min(MOST_STEPS, 3 * triplets))
@@ -112,9 +117,8 @@ def estimate(
     unit = (time.perf_counter() - began) / _TIMED_PHOTOS / cores
     triplets = min(answers, MOST_TRIPLETS)
     asked = 3 * triplets
-    views = asked * (1 + views_of_one(asked)) + min(photos, REHEARSED)
-    steps = steps_for(triplets) * _A_STEP
-    on_gpu = chosen.kind != "cpu"
-    training = _BEFORE_AND_AFTER + unit * (_A_VIEW * views + steps / (_GPU_STEPS if on_gpu else 1))
-    reading = photos * unit * (_A_DECODE + (0 if on_gpu else 1))
+    views: float = asked * (1 + views_of_one(asked)) + min(photos, REHEARSED)
+    views += steps_in_views(steps_for(triplets), chosen.kind)
+    training = _BEFORE_AND_AFTER + unit * _A_VIEW * views
+    reading = photos * unit * (_A_DECODE + (1 if chosen.kind == "cpu" else 0))
     return TrunkEstimate(training, reading, chosen.name)
