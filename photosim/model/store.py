@@ -252,7 +252,7 @@ class ModelStore:
                     raise ModelError(f"{path}: this model is installed already, as {other.name}")
             if self._registry.with_lender(card).lender is None:
                 raise ModelError(
-                    f"{path}: {card.name} needs the trunk {card.trunk}, which no installed model has: "
+                    f"{path}: {card.name} needs the trunk {card.needed_trunk}, which no installed model has: "
                     "update photosim, or import the model that it was made from first"
                 )
             name = self.free_name(_tidied(card.name) or version)
