@@ -81,7 +81,7 @@ class Advanced(QToolButton):
 def estimate_text(estimate: TrunkEstimate) -> str:
     """What training the last blocks too means, with how long it takes here."""
     return _tr(
-        "For a hundred answers and more: it can learn differences that the network does not see yet. "
+        "For many hundred answers: it can learn differences that the network does not see yet. "
         "It takes about {training} here ({device}). If you keep the result, all photos are read again in "
         "the background, about {reading}; until then photosim ranks as before."
     ).format(

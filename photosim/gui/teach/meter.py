@@ -11,7 +11,7 @@ from photosim.gui.widgets import ElidedLabel
 from photosim.teaching.gathering import LEAST_ANSWERS
 
 GOOD_ANSWERS = 60
-"""From so many on a training is worth its while, by the simulated users of benchmarks/teaching.py."""
+"""About from here a training finds its own strength (50 answers to learn from), and a dozen judge it."""
 
 
 class Meter(QWidget):
