@@ -42,8 +42,9 @@ class Verdict(Enum):
 class Judgement:
     """`kept_back` answers, of which so many were and are ranked right.
 
-    `low` and `high` bound the true share after the tuning with 95 % confidence (see `wilson`). `gained` of
-    the answers became right, `lost` of them wrong.
+    `low` and `high` bound the true share after the tuning with 95 % confidence (see `wilson`). Of the anchors
+    `gained` have more answers ranked right than before, and `lost` fewer: the answers about one photo are not
+    independent of each other, and count as one observation.
     """
 
     kept_back: int
@@ -68,8 +69,8 @@ class Judgement:
     def chance(self) -> float:
         """The probability of so uneven a change, or a more uneven one, where the tuning changed nothing.
 
-        By the exact sign test over the answers that changed sides, two-sided: McNemar, Note on the sampling
-        error of the difference between correlated proportions or percentages, Psychometrika 1947.
+        By the exact sign test over the anchors whose answers changed, two-sided, as in McNemar, Note on the
+        sampling error of the difference between correlated proportions or percentages, Psychometrika 1947.
         """
         return sign_test(self.gained, self.lost)
 
@@ -97,22 +98,37 @@ def judge(
     return judgement_of(
         ranked_right(before, focus_before, features, triplets),
         ranked_right(after, focus_after, features, triplets),
+        triplets[:, 0],
     )
 
 
-def judgement_of(before: Right, after: Right) -> Judgement:
-    """The judgement of the same answers, bool [T] each: ranked right before and after."""
+def judgement_of(before: Right, after: Right, anchors: npt.NDArray[np.integer] | None = None) -> Judgement:
+    """The judgement of the same answers, bool [T] each: ranked right before and after.
+
+    `anchors` [T] number the photos that the answers are about; None where each is about another.
+    """
     count, right = len(after), int(after.sum())
-    low, high = wilson(right, count)
+    groups = np.arange(count) if anchors is None else np.unique(anchors, return_inverse=True)[1]
+    sizes = np.bincount(groups)
+    change = np.bincount(groups, weights=after.astype(float) - before.astype(float))
+    low, high = wilson(right, count, effective_count(sizes))
     return Judgement(
         kept_back=count,
         right_before=int(before.sum()),
         right_after=right,
         low=low,
         high=high,
-        gained=int((after & ~before).sum()),
-        lost=int((before & ~after).sum()),
+        gained=int((change > 0).sum()),
+        lost=int((change < 0).sum()),
     )
+
+
+def effective_count(sizes: npt.NDArray[np.integer]) -> float:
+    """How many independent answers so many of each anchor, [A], are worth at least: (sum m)^2 / sum m^2.
+
+    Kish 1965, "Survey Sampling", for answers that agree wholly within an anchor.
+    """
+    return float(sizes.sum()) ** 2 / float(np.square(sizes).sum()) if len(sizes) else 0.0
 
 
 def ranked_right(embedding: Embedding, focus: float, features: Features, triplets: Triplets) -> Right:
@@ -130,18 +146,20 @@ def ranked_right(embedding: Embedding, focus: float, features: Features, triplet
     return right
 
 
-def wilson(right: int, count: int) -> tuple[float, float]:
+def wilson(right: int, count: int, independent: float | None = None) -> tuple[float, float]:
     """The range of a share, `right` of `count` seen, that holds the true one with 95 % confidence.
+
+    `independent`: how many independent observations the `count` are worth, None for all of them.
 
     The score interval of Wilson, Probable inference, the law of succession, and statistical inference,
     Journal of the American Statistical Association 1927: honest for few answers too.
     """
     if count == 0:
         return 0.0, 1.0
-    share, z = right / count, Z_95
-    scale = 1 + z * z / count
-    centre = (share + z * z / (2 * count)) / scale
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / scale
+    share, z, worth = right / count, Z_95, independent or count
+    scale = 1 + z * z / worth
+    centre = (share + z * z / (2 * worth)) / scale
+    half = z * math.sqrt(share * (1 - share) / worth + z * z / (4 * worth * worth)) / scale
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

@@ -28,6 +28,7 @@ def judge_finished(catalog: Catalog, parent: ModelCard, finished: Finished) -> J
     return judgement_of(
         ranked_right(load_embedding(parent), parent.focus, features, kept_back.triplets),
         ranked_right(tuned.embedding, tuned.focus, kept_back.features, kept_back.triplets),
+        kept_back.triplets[:, 0],
     )
 
 

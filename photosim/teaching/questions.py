@@ -56,6 +56,7 @@ class Questions:
         self._random = np.random.default_rng(seed)
         self._lock = threading.Lock()
         self._given: set[tuple[int, frozenset[int]]] = set()
+        self._chosen: tuple[Searcher, int, Ids, Floats] | None = None
 
     def next(self) -> Question:
         """A question that has neither an answer nor been asked by this object before.
@@ -64,10 +65,7 @@ class Questions:
         """
         with self._lock:
             searcher = self._library.searcher
-            ids, matrix = searcher.shown_vectors()
-            if self._among is not None:
-                rows = np.flatnonzero(np.isin(ids, self._among))
-                ids, matrix = ids[rows], matrix[rows]
+            ids, matrix = self._vectors(searcher)
             if len(ids) < LEAST_PHOTOS:
                 raise TeachingError(
                     f"a question takes {LEAST_PHOTOS} photos, and there are {len(ids)}: "
@@ -84,6 +82,16 @@ class Questions:
         raise TeachingError(
             "every question about these photos has been asked: choose more photos to teach from"
         )
+
+    def _vectors(self, searcher: Searcher) -> tuple[Ids, Floats]:
+        """Ids and embeddings of the photos to ask about; those of a choice are copied once, not each time."""
+        ids, matrix = searcher.shown_vectors()
+        if self._among is None:
+            return ids, matrix
+        if self._chosen is None or self._chosen[0] is not searcher or self._chosen[1] != len(ids):
+            rows = np.flatnonzero(np.isin(ids, self._among))
+            self._chosen = (searcher, len(ids), ids[rows], matrix[rows])
+        return self._chosen[2:]
 
     def _answered(self) -> set[tuple[int, frozenset[int]]]:
         asked = self._library.catalog.answers.asked()

@@ -35,7 +35,7 @@ class Residual:
     """Parts with a change each, z + (zV)U, that begins as nothing: the learning part, then the other, if any.
 
     counts: how much each part counts; rows: unit features [N, F] that triplets number; known: unit features
-    [M, F] that the rehearsed triplets, of the other part, number.
+    [M, F] that the rehearsed triplets, of the last part, number.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Residual:
     def fit(
         self, triplets: Triplets, steps: int, rehearsed: Triplets, told_margin: float
     ) -> Generator[tuple[int, float], None, None]:
-        """Train on triplets, and on the `rehearsed` ones of the other part; yields the step and the triplet
+        """Train on triplets, and on the `rehearsed` ones of the last part; yields the step and the triplet
         hinge loss with `told_margin` after each. Raises TeachingError where that is no number any more.
         """
         settings = self._settings

@@ -8,10 +8,11 @@ what they can move is small, and held near the base:
    part the base's embedding against aspects that it has forgotten (see `aspects`). A handful of numbers,
    which thirty answers determine. Their logits are held near the base's by a quadratic penalty.
 2. *Residual*: z + V(Uz) of low rank, added to both parts, as far as answers left out of training say that it
-   helps; while it is trained, the kind part rehearses the order it had (see `rehearsal`).
+   helps; while it is trained, the part that keeps what it knows rehearses its order (see `rehearsal`).
 
 The strength of the penalty and the residual's steps are chosen by cross-validation over anchors; below fifty
-answers they are fixed, and there is no residual. Where a model has but one part, that part learns.
+answers they are fixed, and there is no residual. Where a model has but one part, that part learns, and
+rehearses as well.
 """
 
 from __future__ import annotations
@@ -207,10 +208,9 @@ class _Tuning:
         return Residual(maps, counts, self._rows, self._sample, settings, self._seed)
 
     def _rehearse(self) -> None:
-        """Draw the triplets that the part which keeps what it knows goes over."""
-        if self._other is not None:
-            values = unit(self._other(self._sample))
-            self._rehearsed = rehearsal_triplets(values, self._settings.rehearsal, self._seed)
+        """Draw the triplets that the part which keeps what it knows, or the only one, goes over."""
+        values = unit((self._other or self._maps[0])(self._sample))
+        self._rehearsed = rehearsal_triplets(values, self._settings.rehearsal, self._seed)
 
     # What comes of it
 

@@ -10,6 +10,7 @@ from photosim.search.query import weigh
 from photosim.teaching.judging import (
     Judgement,
     Verdict,
+    effective_count,
     judge,
     judgement_of,
     ranked_right,
@@ -78,6 +79,17 @@ def test_the_range_is_wilsons() -> None:
     assert wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=5e-4)
     assert wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=5e-4)
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_answers_about_one_photo_count_as_one_observation() -> None:
+    before, after = np.zeros(12, np.bool_), np.ones(12, np.bool_)
+    apart = judgement_of(before, after)
+    together = judgement_of(before, after, np.repeat([4, 9], 6))
+    assert apart.verdict is Verdict.BETTER and together.verdict is Verdict.PERHAPS
+    assert (together.gained, together.lost, together.right_after) == (2, 0, 12)
+    assert together.low == pytest.approx(wilson(2, 2)[0]) and together.low < apart.low
+    assert effective_count(np.array([1, 1, 1])) == 3.0
+    assert effective_count(np.array([8, 1, 1])) == pytest.approx(100 / 66)
 
 
 def test_the_range_holds_the_true_share_about_as_often_as_it_says() -> None:
