@@ -75,7 +75,7 @@ def test_results_show_at_once_and_exact_matches_move_to_the_front(
 
     window.grid.select_id(id_of(window, first))
     settle(window, qtbot)
-    assert f"{points} matching points" in window.inspector._similarity.text()
+    assert f"{points} matching points" in window.inspector._similarity.text().replace("\xa0", " ")
     switch(window, qtbot)
     settle(window, qtbot)
     assert names(window) == plain
