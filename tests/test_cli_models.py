@@ -11,6 +11,7 @@ import pytest
 
 from photosim import cli
 from photosim.library import Library
+from photosim.model.card import CARD
 from photosim.model.embedding import Embedding, load_embedding
 from photosim.paths import Folders
 from tests.made_photos import make_photos
@@ -100,6 +101,19 @@ def test_a_list_names_each_model_once(home: Folders, capsys: pytest.CaptureFixtu
     assert second.startswith("mine-") and second.endswith("  Mine")
     mine = answer(home, capsys, "list")["models"][1]
     assert (mine["parent"], mine["trunk"], mine["metrics"]) == (OLD, OLD_TRUNK, {"right_after": 7})
+
+
+@pytest.mark.parametrize("change", [{"focus": 10**400}, {"metrics": {"mAP": 10**400}}])
+def test_a_card_of_impossible_numbers_is_named_and_hides_no_other(
+    home: Folders, capsys: pytest.CaptureFixture[str], change: dict[str, Any]
+) -> None:
+    make_model(home.models, "huge", OLD_TRUNK, with_trunk=False)
+    path = home.models / "huge" / CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    status, output, errors = run(home, capsys, "list")
+    assert status == 0 and "Mine" in output and "huge" not in output
+    assert str(path) in errors and f"'{next(iter(change))}' is missing or impossible" in errors
+    assert len(errors.splitlines()) == 1
 
 
 def test_a_model_is_renamed_and_deleted(home: Folders, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,8 @@ MAX_FILE_BYTES = 256 << 20
 # float16 features may take 4 KB a photo.
 MAX_FEATURES = 2048
 MAX_PART = 1024
+# Lists and objects within each other: far more than a card has, far fewer than Python can follow.
+MAX_DEPTH = 32
 # How a photo becomes the square that the trunk sees: see photosim.imaging.network_input.
 GEOMETRIES = ("squash", "trim")
 
@@ -134,8 +136,11 @@ def parse_card(data: bytes, path: Path, folder: Path, bundled: bool = False) -> 
     if not isinstance(card, dict) or "format" not in card:
         raise ModelError(f"{path} is not the card of a photosim model")
     number = _value(card, "format", int, path)
-    if number > FORMAT:
+    if number > FORMAT and not _is_unusable(number):
         raise ModelError(f"{path} was made by a newer photosim (format {number}): update photosim to use it")
+    for key, value in card.items():
+        if _is_unusable(value):
+            raise _faulty(path, key)
     parts = _value(card, "parts", list, path)
     files = _value(card, "files", dict, path)
     result = ModelCard(
@@ -187,7 +192,7 @@ def _check(card: ModelCard, number: int, path: Path) -> None:
             any(type(part) is not int or not 0 <= part <= MAX_PART for part in card.parts)
             or sum(card.parts) == 0
         ),
-        "focus": not math.isfinite(card.focus) or not 0 <= card.focus <= 1,
+        "focus": not 0 <= card.focus <= 1,
         "feature_dim": not 0 < card.feature_dim <= MAX_FEATURES,
         "input_size": not 32 <= card.input_size <= 1024 or card.input_size % 32 != 0,
         "geometry": card.geometry not in GEOMETRIES,
@@ -206,6 +211,23 @@ def _check(card: ModelCard, number: int, path: Path) -> None:
             raise _faulty(path, key)
 
 
+def _is_unusable(value: Any) -> bool:
+    """Whether an entry has a number in it that no finite float is, or is nested deeper than any card's.
+
+    JSON knows no limit of either; but numbers are computed with, and cards compared and sent to workers.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, (int, float)) and not abs(item) <= sys.float_info.max:  # NaN is not either
+                return True
+            if isinstance(item, (list, dict)):
+                inner += item.values() if isinstance(item, dict) else item
+        level = inner
+    return bool(level)
+
+
 def _value(card: dict[str, Any], key: str, kind: type[_T] | tuple[type[_T], ...], path: Path) -> _T:
     value = card.get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
@@ -214,7 +236,10 @@ def _value(card: dict[str, Any], key: str, kind: type[_T] | tuple[type[_T], ...]
 
 
 def _faulty(path: Path, key: str) -> ModelError:
-    return ModelError(f"{path} is damaged (its entry {key!r} is missing or impossible): get the model again")
+    # A key of a foreign file may be as long as the file.
+    return ModelError(
+        f"{path} is damaged (its entry {key[:40]!r} is missing or impossible): get the model again"
+    )
 
 
 def _read(path: Path, limit: int) -> bytes:

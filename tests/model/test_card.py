@@ -144,6 +144,47 @@ def test_an_impossible_entry_is_named(change_card: Callable[..., Path], key: str
         load_card(change_card(**{key: value}))
 
 
+BEYOND_FLOAT = 10**400
+
+
+def nested(depth: int) -> list[Any]:
+    result: list[Any] = []
+    for _ in range(depth):
+        result = [result]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("focus", BEYOND_FLOAT),
+        ("focus", -BEYOND_FLOAT),
+        ("format", BEYOND_FLOAT),
+        ("parts", [BEYOND_FLOAT, 0]),
+        ("paths", [1, BEYOND_FLOAT]),
+        ("input_size", BEYOND_FLOAT),
+        ("feature_dim", BEYOND_FLOAT),
+        ("metrics", {"mAP": BEYOND_FLOAT}),
+        ("metrics", {"mAP": float("inf")}),
+        ("metrics", {"mAP": [{"of": float("nan")}]}),
+        ("metrics", {"deep": nested(500)}),
+        ("files", {EMBEDDING: BEYOND_FLOAT}),
+        ("an entry of nobody's", nested(500)),
+    ],
+)
+def test_numbers_and_depths_that_nothing_can_use_are_refused(
+    change_card: Callable[..., Path], key: str, value: Any
+) -> None:
+    with pytest.raises(ModelError, match=f"entry [\"']{key}[\"'] is missing or impossible") as refused:
+        load_card(change_card(**{key: value}))
+    assert len(str(refused.value)) < 500
+
+
+def test_what_a_card_may_say_of_itself_is_kept(change_card: Callable[..., Path]) -> None:
+    metrics = {"steps": 10**300, "of": {"each": [0.5, None, {"thing": -1e300}]}}
+    assert load_card(change_card(metrics=metrics)).metrics == metrics
+
+
 def test_a_file_that_the_card_does_not_name_is_not_read(change_card: Callable[..., Path]) -> None:
     with pytest.raises(ModelError, match=f"has no {EMBEDDING}"):
         load_embedding(load_card(change_card(files={})))
