@@ -164,7 +164,7 @@ class Library:
             )
         embedding = load_embedding(card)  # damage shows before anything is changed
         self.follow()
-        if not self._has_features_for(card):
+        if not self.has_features_for(card):
             with self._changing_model:
                 self.catalog.set_wish(wish)
                 self._wish, self.next_card = wish, card
@@ -183,7 +183,8 @@ class Library:
                 self._use(card, None, searcher)
         return True
 
-    def _has_features_for(self, card: ModelCard) -> bool:
+    def has_features_for(self, card: ModelCard) -> bool:
+        """Whether this model could answer at once: no photo has to be read again for its trunk."""
         if card.trunk == self.card.trunk:
             return True
         share = self.catalog.share_with_features(card.trunk)
@@ -281,6 +282,16 @@ class Library:
         self.store.delete(card)
         self._remove_caches({card.version})
         return card
+
+    def delete_faulty_model(self, folder: Path) -> None:
+        """Remove one of the user's models that cannot be used, by the folder that `registry.faults()` names.
+
+        Raises ModelError where it can be used after all, or answers or is to, read before it was damaged.
+        """
+        self.follow()
+        if any(card is not None and card.folder == folder for card in (self.card, self.next_card)):
+            raise ModelError(f"{folder.name} ranks this library or is to: choose another model first")
+        self.store.delete_faulty(folder)
 
     def forget_other_models(self) -> None:
         """Delete features of other trunks, and other models' embeddings and graphs, unless the library is on

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from photosim.errors import ModelError
 from photosim.model.card import CARD, ModelCard, load_card
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A model of the user's own that cannot be used: its folder, and why, in one line."""
+
+    folder: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Registry:
@@ -24,8 +35,8 @@ class Registry:
         """
         return _with_lenders(self._bundled_cards() + self._own_cards()[0])
 
-    def faults(self) -> list[ModelError]:
-        """Why each of the user's own models that cannot be used cannot be used."""
+    def faults(self) -> list[Fault]:
+        """The user's own models that cannot be used, and why."""
         return self._own_cards()[1]
 
     def get(self, version_or_name: str) -> ModelCard:
@@ -60,14 +71,14 @@ class Registry:
             raise ModelError(f"no model in {self._bundled}: install photosim again")
         return sorted(cards, key=lambda card: _natural(card.version))
 
-    def _own_cards(self) -> tuple[list[ModelCard], list[ModelError]]:
+    def _own_cards(self) -> tuple[list[ModelCard], list[Fault]]:
         cards: list[ModelCard] = []
-        faults: list[ModelError] = []
+        faults: list[Fault] = []
         for folder in _model_folders(self._own):
             try:
                 cards.append(load_card(folder))
             except ModelError as error:
-                faults.append(error)
+                faults.append(Fault(folder, str(error)))
         return cards, faults
 
 

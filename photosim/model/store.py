@@ -198,16 +198,19 @@ class ModelStore:
             for other in self._registry.cards():
                 if other.lender is not None and other.lender.version == card.version:
                     raise ModelError(f"{other.name} runs the trunk of {card.name}: delete {other.name} first")
-            aside = self._own / f".gone-{secrets.token_hex(4)}"
-            try:
-                os.replace(card.folder, aside)
-            except FileNotFoundError:
-                raise ModelError(f"there is no model {card.name!r} any more") from None
-            except OSError as error:
-                raise ModelError(
-                    f"{card.folder} cannot be removed ({error.strerror}): change its permissions"
-                ) from error
-            _remove(aside)
+            self._take_away(card.folder, card.name)
+
+    def delete_faulty(self, folder: Path) -> None:
+        """Remove one of the user's models that cannot be used; of a link only the link goes.
+
+        Raises ModelError for any other folder than those that the registry finds faulty at this moment.
+        """
+        with self._alone():
+            if folder.parent != self._own or folder not in [
+                fault.folder for fault in self._registry.faults()
+            ]:
+                raise ModelError(f"there is no model in {folder} any more that cannot be used")
+            self._take_away(folder, folder.name)
 
     # Exchanging
 
@@ -260,6 +263,19 @@ class ModelStore:
             return self._write(entries | made, files, lambda folder: self._check_trunk(folder, path))
 
     # Helpers
+
+    def _take_away(self, folder: Path, name: str) -> None:
+        """Remove a model's folder: a model until one moment, none from then on. The caller holds the lock."""
+        aside = self._own / f".gone-{secrets.token_hex(4)}"
+        try:
+            os.replace(folder, aside)
+        except FileNotFoundError:
+            raise ModelError(f"there is no model {name!r} any more") from None
+        except OSError as error:
+            raise ModelError(
+                f"{folder} cannot be removed ({error.strerror}): change its permissions"
+            ) from error
+        _remove(aside)
 
     def _check_trunk(self, folder: Path, path: Path) -> None:
         """Raise ModelError where a tuned trunk's tensors do not fit the trunk that they were made from."""

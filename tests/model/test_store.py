@@ -20,7 +20,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from photosim.errors import ModelError
-from photosim.model.card import CARD, EMBEDDING, MAX_CARD_BYTES, TRUNK_GRAPH, ModelCard
+from photosim.model.card import CARD, EMBEDDING, MAX_CARD_BYTES, TRUNK_GRAPH, TRUNK_WEIGHTS, ModelCard
 from photosim.model.embedding import Embedding, load_embedding
 from photosim.model.registry import Registry
 from photosim.model.store import MAX_EXPORT_BYTES, Draft, ModelStore
@@ -178,6 +178,38 @@ def test_a_deleted_model_is_gone(store: ModelStore, registry: Registry, tmp_path
         store.delete(card)
     with pytest.raises(ModelError, match="came with photosim and cannot be deleted"):
         store.delete(registry.get("base"))
+
+
+def test_a_model_that_cannot_be_read_is_deleted_by_its_folder(
+    store: ModelStore, registry: Registry, tmp_path: Path
+) -> None:
+    good, bad = (store.keep(drafted(store, registry, seed), name) for seed, name in ((3, "Good"), (4, "Bad")))
+    (bad.folder / CARD).write_text("{")
+    outside = shutil.copytree(bad.folder, tmp_path / "outside")
+    (bad.folder / "link").symlink_to(good.folder, target_is_directory=True)
+    inner = Path(shutil.copytree(bad.folder, bad.folder / "inner", symlinks=True))
+    for kept in (good.folder, good.folder / ".." / bad.version, inner, outside, tmp_path / "own", tmp_path):
+        with pytest.raises(ModelError, match="any more that cannot be used"):
+            store.delete_faulty(kept)
+    store.delete_faulty(bad.folder)
+    assert registry.faults() == [] and {card.name for card in registry.cards()} == {"base", "Good"}
+    assert {path.name for path in (tmp_path / "own").iterdir()} == {good.version, ".lock"}
+    assert files_below(good.folder) == {CARD, EMBEDDING} and files_below(outside) == {CARD, EMBEDDING}
+    with pytest.raises(ModelError, match="any more that cannot be used"):
+        store.delete_faulty(bad.folder)
+
+
+def test_of_a_linked_model_that_cannot_be_read_only_the_link_goes(
+    store: ModelStore, registry: Registry, tmp_path: Path
+) -> None:
+    outside = make_model(tmp_path / "elsewhere", "linked", "trunk-1")
+    (outside / CARD).write_text("{")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "linked").symlink_to(outside, target_is_directory=True)
+    [fault] = registry.faults()
+    store.delete_faulty(fault.folder)
+    assert registry.faults() == [] and files_below(tmp_path / "own") == set()
+    assert files_below(outside) == {CARD, EMBEDDING, TRUNK_GRAPH, TRUNK_WEIGHTS}
 
 
 def test_a_model_whose_trunk_another_runs_stays(
