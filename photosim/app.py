@@ -127,7 +127,9 @@ class _Run(QObject):
     def _show_refusal(self, line: str) -> None:
         from PySide6.QtWidgets import QMessageBox
 
-        box = QMessageBox(QMessageBox.Icon.Warning, "photosim", line)
+        # Kept here: a box that nobody holds goes before it is seen.
+        self._refusal = box = QMessageBox(QMessageBox.Icon.Warning, "photosim", line)
+        box.setTextFormat(Qt.TextFormat.PlainText)  # it may name files
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.finished.connect(lambda _: QApplication.quit())
         box.open()

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from photosim.gui import facts_text
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.style import set_role
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class _FailuresModel(QAbstractTableModel):
         if role in (Qt.ItemDataRole.DisplayRole, SortRole):
             return self._text(failure, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return failure.reason if column == REASON else facts_text.path_text(failure.path)
+            return plain_tip(failure.reason if column == REASON else facts_text.path_text(failure.path))
         return None
 
     def _text(self, failure: Failure, column: int) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from photosim.catalog.records import PhotoTable
+from photosim.gui.plain_text import plain_tip
 
 Ids = npt.NDArray[np.int64]
 Similarities = npt.NDArray[np.float32]
@@ -172,7 +173,7 @@ class PhotoModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return self.name(row)
             case Qt.ItemDataRole.ToolTipRole:
-                return "\n".join(self._words(row))
+                return plain_tip("\n".join(self._words(row)))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return ", ".join(self._words(row))
         return None

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from photosim.gui import facts_text
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.preview import PhotoPreview, Region
 from photosim.gui.style import set_role
 from photosim.gui.widgets import ButtonGrid, ElidedField, ElidedLink, FactTable
@@ -306,7 +307,7 @@ class Inspector(QWidget):
         folder = facts_text.path_text(os.path.dirname(photo.path))
         link = ElidedLink()
         link.set_full_text(_short_folder(photo.path))
-        link.setToolTip(self.tr("{folder}\nShow in folder").format(folder=folder))
+        link.setToolTip(plain_tip(self.tr("{folder}\nShow in folder").format(folder=folder)))
         link.setAccessibleName(self.tr("Folder: {folder}").format(folder=folder))
         link.setEnabled(not photo.offline)
         link.clicked.connect(self._sender("show_in_folder"))

@@ -82,6 +82,7 @@ class PhotoPreview(QWidget):
         self._detail_timer.timeout.connect(self._ask_for_detail)
         self._hint = QLabel(self)
         self._hint.setObjectName("previewHint")
+        self._hint.setTextFormat(Qt.TextFormat.PlainText)
         self._hint.setWordWrap(True)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.style import set_role, theme
 
 SIDE = 54
@@ -63,15 +64,13 @@ class QueryPhoto(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         name = item.name or self.tr("a picture")
         if item.less:
-            self.setAccessibleName(self.tr("Less like {name}").format(name=name))
-            self.setToolTip(
-                self.tr("{name}\nless like this: click for more, Delete takes it away").format(name=name)
-            )
+            spoken = self.tr("Less like {name}")
+            tip = self.tr("{name}\nless like this: click for more, Delete takes it away")
         else:
-            self.setAccessibleName(self.tr("More like {name}").format(name=name))
-            self.setToolTip(
-                self.tr("{name}\nmore like this: click for less, Delete takes it away").format(name=name)
-            )
+            spoken = self.tr("More like {name}")
+            tip = self.tr("{name}\nmore like this: click for less, Delete takes it away")
+        self.setAccessibleName(spoken.format(name=name))
+        self.setToolTip(plain_tip(tip.format(name=name)))
         self._cross = QToolButton(self)
         set_role(self._cross, "overlay")
         self._cross.setText("✕")

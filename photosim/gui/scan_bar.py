@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.style import set_role, theme
 from photosim.gui.widgets import ElidedLabel
 from photosim.scan.scanner import ScanProgress, ScanSummary
@@ -191,7 +192,7 @@ class ScanBar(QWidget):
         self.device_button.setText(name or self.tr("device"))
         self.device_button.setAccessibleName(self.tr("Device: {name}").format(name=name or "?"))
         tip = self.tr("The device that reads photos and queries. Click to choose.")
-        self.device_button.setToolTip(f"{note}\n{tip}" if note else tip)
+        self.device_button.setToolTip(plain_tip(f"{note}\n{tip}") if note else tip)
 
     def set_device_choice(self, device: str, gpu: bool) -> None:
         """Which device is wanted, and whether there is a GPU to choose."""
@@ -311,7 +312,7 @@ class _Message(QPushButton):
     def set_line(self, line: str, error: bool) -> None:
         self.line, self._error = line, error
         self.setAccessibleName(line or self.tr("No message"))
-        self.setToolTip(line)
+        self.setToolTip(plain_tip(line))
         self.setVisible(bool(line))
         color = theme().less if error else theme().muted
         self.setStyleSheet(f"QPushButton {{ color: {color}; text-decoration: none; }}")

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from photosim.catalog.records import Counts, Folder
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.style import set_role, theme
 from photosim.gui.views import ALL, FAILURES, FOLDER, OFFLINE, Browse, View
 
@@ -172,8 +173,9 @@ class Sidebar(QWidget):
 
     def set_model(self, name: str, tip: str) -> None:
         self.model_row.describe(name, "▾", spoken=self.tr("Model: {name}").format(name=name))
-        self.model_row.setToolTip(self.tr("{tip}\nClick to choose another model").format(tip=tip))
-        self.model_row.setAccessibleDescription(self.model_row.toolTip())
+        text = self.tr("{tip}\nClick to choose another model").format(tip=tip)
+        self.model_row.setToolTip(plain_tip(text))
+        self.model_row.setAccessibleDescription(text)
         self.model_row.setChecked(True)
 
     def show_place(self, view: View) -> None:
@@ -216,12 +218,9 @@ class Sidebar(QWidget):
             count = self.locale().toString(folder.photos)
             note = count if folder.online else self.tr("unplugged")
             row.describe(names[place], note, faint=not folder.online)
+            tip = self.tr("{path}\nnot connected now: {count} photos are remembered")
             row.setToolTip(
-                folder.path
-                if folder.online
-                else self.tr("{path}\nnot connected now: {count} photos are remembered").format(
-                    path=folder.path, count=count
-                )
+                plain_tip(folder.path if folder.online else tip.format(path=folder.path, count=count))
             )
         self._folder_rows = {path: self._folder_rows[path] for path in wanted}
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QFocusEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.style import set_role
 
 
@@ -22,7 +23,7 @@ class ElidedLabel(QLabel):
 
     def set_full_text(self, text: str, tip: str = "") -> None:
         self._full = text
-        self.setToolTip(tip or text)
+        self.setToolTip(plain_tip(tip or text))
         self.setAccessibleName(text)
         self.updateGeometry()
         self._show()
@@ -65,7 +66,7 @@ class ElidedField(QLineEdit):
 
     def set_full_text(self, text: str) -> None:
         self._full = text
-        self.setToolTip(text)
+        self.setToolTip(plain_tip(text))
         self.setAccessibleDescription(text)
         self._show()
 

@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.style import theme
 
 RADIUS = 9.0
@@ -54,7 +55,7 @@ class PhotoFrame(QWidget):
         self._size = size if size.isValid() and not size.isEmpty() else image.size()
         self._badge = badge
         self._pressed = False
-        self.setToolTip(name)
+        self.setToolTip(plain_tip(name))
         self.setAccessibleName(name)
         self._see_cursor()
         self.update()

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from photosim.catalog.answers import AnswerCounts
 from photosim.catalog.records import Folder
 from photosim.gui.grid_header import NoticeBar
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.sidebar import distinct_names
 from photosim.gui.style import set_role
 from photosim.gui.teach.meter import answers_text, can_train, meter_tip
@@ -112,7 +113,7 @@ class StartPage(TeachPage):
                 self.tr("{name}, {count} photos").format(name=name, count=count), folder.id
             )
             self.folder_list.setItemData(
-                self.folder_list.count() - 1, folder.path, Qt.ItemDataRole.ToolTipRole
+                self.folder_list.count() - 1, plain_tip(folder.path), Qt.ItemDataRole.ToolTipRole
             )
         self.folder_list.setCurrentIndex(max(self.folder_list.findData(chosen), 0) if folders else -1)
         self.folder_list.blockSignals(False)
