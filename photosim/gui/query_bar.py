@@ -35,9 +35,7 @@ class QueryBar(QWidget):
         self.setAccessibleName(self.tr("Query and view"))
         self.setFixedHeight(HEIGHT)
         self.back = self._arrow("◀", self.tr("Back"), QKeySequence(Qt.Modifier.ALT | Qt.Key.Key_Left))
-        self.forward = self._arrow(
-            "▶", self.tr("Forward"), QKeySequence(Qt.Modifier.ALT | Qt.Key.Key_Right)
-        )
+        self.forward = self._arrow("▶", self.tr("Forward"), QKeySequence(Qt.Modifier.ALT | Qt.Key.Key_Right))
         self.strip = QueryStrip()
         self.dial = _slider(0, FOCUS_STEPS, 1)
         self.dial.setAccessibleName(self.tr("Focus, from same kind to same thing"))
@@ -133,9 +131,7 @@ class QueryBar(QWidget):
             elif self.cut_value is None:
                 text = self.tr("all · {photos}").format(photos=photos)
             else:
-                text = self.tr("from {least} · {photos}").format(
-                    least=f"{self.cut_value:.2f}", photos=photos
-                )
+                text = self.tr("from {least} · {photos}").format(least=f"{self.cut_value:.2f}", photos=photos)
         self._cut_text.setText(text)
         self.cut.setToolTip(tip)
         self.cut.setAccessibleDescription(text)
@@ -152,9 +148,7 @@ class QueryBar(QWidget):
         return button
 
     def _dial_group(self) -> QWidget:
-        self._dial_box = _group(
-            [_small(self.tr("same kind")), _small(self.tr("same thing"))], self.dial, 200
-        )
+        self._dial_box = _group([_small(self.tr("same kind")), _small(self.tr("same thing"))], self.dial, 200)
         return self._dial_box
 
 
