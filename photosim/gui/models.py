@@ -12,12 +12,15 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from photosim.errors import PhotosimError
+from photosim.gui.facts_text import path_text
 from photosim.gui.file_choice import choose_file, choose_new_file
 from photosim.gui.grid_header import NoticeBar
+from photosim.gui.plain_text import plain_tip
 from photosim.gui.scan_controller import ScanController
 from photosim.gui.tasks import TaskRunner
 from photosim.library import Library
 from photosim.model.card import ModelCard
+from photosim.model.registry import Fault
 from photosim.model.store import SUFFIX
 
 T = TypeVar("T")
@@ -28,13 +31,13 @@ POOL = "models"
 
 @dataclass(frozen=True)
 class ModelList:
-    """All models there are, in the menu's order: usable ones by their cards, `faults` of others, a line each.
+    """All models there are, in the menu's order: usable ones by their cards, others by their `faults`.
 
     `newest` is the version of the bundled model that photosim would choose.
     """
 
     cards: tuple[ModelCard, ...]
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
     newest: str
 
     @property
@@ -48,7 +51,7 @@ def read_models(library: Library) -> ModelList:
     newest = registry.default().version
     return ModelList(
         tuple(sorted(registry.cards(), key=lambda card: _place(card, newest))),
-        tuple(str(fault) for fault in registry.faults()),
+        tuple(registry.faults()),
         newest,
     )
 
@@ -143,6 +146,19 @@ class Models(QObject):
             text.format(name=card.name), self.tr("Delete"), self.tr("Keep"), lambda: self._delete(card)
         )
 
+    def ask_to_delete_faulty(self, fault: Fault) -> None:
+        """Ask whether a model that cannot be used is to go; it has no name but its folder's."""
+        text = self.tr(
+            "Delete the model in {folder}, which cannot be used? Your answers stay, so that it can be taught "
+            "again."
+        )
+        self._notice.ask(
+            text.format(folder=path_text(str(fault.folder))),
+            self.tr("Delete"),
+            self.tr("Keep"),
+            lambda: self._delete_faulty(fault),
+        )
+
     def choose_export(self, card: ModelCard) -> None:
         """Let the user name the file that a model is to be written to."""
         choose_new_file(
@@ -174,8 +190,13 @@ class Models(QObject):
     def import_(self, path: Path) -> None:
         """Keep an exported model, and ask whether to rank with it."""
 
-        def imported(card: ModelCard) -> None:
-            self.said.emit(self.tr("Imported {name}").format(name=card.name))
+        def import_it() -> tuple[ModelCard, bool]:
+            card = self._library.store.import_(path)
+            return card, self._library.has_features_for(card)
+
+        def imported(outcome: tuple[ModelCard, bool]) -> None:
+            card, is_read_for = outcome
+            self.said.emit(self._imported_text(card, is_read_for))
             self.read()
             self._notice.ask(
                 self.tr("{name} is among your models now. Rank with it?").format(name=card.name),
@@ -184,7 +205,7 @@ class Models(QObject):
                 lambda: self.use(card.version),
             )
 
-        self._run(lambda: self._library.store.import_(path), imported)
+        self._run(import_it, imported)
 
     # In tasks
 
@@ -197,16 +218,17 @@ class Models(QObject):
         self.failed.emit(str(error))
         self.read()  # what was checked was not used; what is gone is no longer offered
 
-    def _in_use(self, outcome: tuple[bool, ModelCard | None]) -> None:
+    def _in_use(self, outcome: tuple[bool, ModelCard | None], said: str = "") -> None:
+        """Show what ranks, and have the photos read where that is needed; `said` tells of it in other words,
+        of the model to come, {name}, and of the one that ranks until then, {now}."""
         answers, coming = outcome
         self.used.emit()
         if answers or coming is None:
             return
-        self.said.emit(
-            self.tr("The photos are read again for {name}, in the background; {now} ranks until then").format(
-                name=self._name(coming), now=self._name(self._library.card)
-            )
+        said = said or self.tr(
+            "The photos are read again for {name}, in the background; {now} ranks until then"
         )
+        self.said.emit(said.format(name=self._name(coming), now=self._name(self._library.card)))
         self._scans.start()
 
     def _rename(self, card: ModelCard, name: str) -> None:
@@ -217,16 +239,34 @@ class Models(QObject):
         self._run(lambda: self._library.rename_model(card.version, name), renamed)
 
     def _delete(self, card: ModelCard) -> None:
-        def delete() -> None:
-            if card.version == self._library.card.version:
-                self._library.revert_to_bundled()
-            self._library.delete_model(card.version)
+        library = self._library
 
-        def deleted(_: object) -> None:
-            self.used.emit()
-            self.said.emit(self.tr("Deleted {name}").format(name=card.name))
+        def delete() -> tuple[bool, ModelCard | None]:
+            """Whether it is gone, else the model that takes its place first."""
+            if card.version == library.card.version and not library.revert_to_bundled():
+                return False, library.next_card
+            library.delete_model(card.version)
+            return True, None
+
+        def deleted(outcome: tuple[bool, ModelCard | None]) -> None:
+            self._in_use(
+                outcome,
+                self.tr(
+                    "{now} can be deleted once the photos are read for {name}, in the background; it ranks "
+                    "until then"
+                ),
+            )
+            if outcome[0]:
+                self.said.emit(self.tr("Deleted {name}").format(name=card.name))
 
         self._run(delete, deleted)
+
+    def _delete_faulty(self, fault: Fault) -> None:
+        def deleted(_: object) -> None:
+            self.used.emit()
+            self.said.emit(self.tr("Deleted {folder}").format(folder=path_text(str(fault.folder))))
+
+        self._run(lambda: self._library.delete_faulty_model(fault.folder), deleted)
 
     # The menu
 
@@ -257,31 +297,57 @@ class Models(QObject):
             action = menu.addAction(text)
             action.setCheckable(True)
             action.setChecked(card.version == active.version)
-            action.setToolTip(self._about(card))
+            action.setToolTip(plain_tip(self._about(card)))
             action.triggered.connect(lambda _=False, card=card: self.use(card.version))
             group.addAction(action)
         for fault in known.faults:
             action = menu.addAction(self.tr("A model that cannot be used"))
             action.setEnabled(False)
-            action.setToolTip(fault)
-            action.setStatusTip(fault)
+            action.setToolTip(plain_tip(fault.reason))
+            action.setStatusTip(fault.reason)
         menu.addSeparator()
         chosen = coming or active
         back = menu.addAction(self.tr("&Back to photosim’s own"), self.back_to_bundled)
         back.setEnabled(chosen.version != known.newest)
         menu.addSeparator()
         self._choice(self.tr("&Rename"), known.own, self.ask_to_rename)
-        self._choice(self.tr("&Delete"), known.own, self.ask_to_delete)
+        delete = self._choice(self.tr("&Delete"), known.own, self.ask_to_delete)
+        for fault in known.faults:
+            self._offer_faulty(delete, fault)
         self._choice(self.tr("&Export"), known.own, self.choose_export)
         menu.addAction(self.tr("&Import…"), self.choose_import)
 
-    def _choice(self, title: str, cards: Sequence[ModelCard], do: Callable[[ModelCard], None]) -> None:
+    def _choice(self, title: str, cards: Sequence[ModelCard], do: Callable[[ModelCard], None]) -> QMenu:
         """A menu of the user's own models; what it does is done to the one chosen."""
         menu = self.menu.addMenu(title)
         menu.setEnabled(bool(cards))
         for card in cards:
             action = menu.addAction(self.tr("{name}…").format(name=_escaped(card.name)))
             action.triggered.connect(lambda _=False, card=card: do(card))
+        return menu
+
+    def _offer_faulty(self, menu: QMenu, fault: Fault) -> None:
+        """What cannot be used can still be deleted."""
+        text = self.tr("{folder}, which cannot be used…").format(
+            folder=_escaped(path_text(fault.folder.name))
+        )
+        action = menu.addAction(text, lambda: self.ask_to_delete_faulty(fault))
+        action.setToolTip(plain_tip(fault.reason))
+        menu.setToolTipsVisible(True)
+        menu.setEnabled(True)
+
+    def _imported_text(self, card: ModelCard, is_read_for: bool) -> str:
+        """That a model is there, whose network it uses, and whether photos have to be read for it."""
+        tuned = card.trunk_base is not None
+        if is_read_for and tuned:
+            said = self.tr("Imported {name}; it has a network of its own")
+        elif is_read_for:
+            said = self.tr("Imported {name}; it uses the network of {lender}")
+        elif tuned:
+            said = self.tr("Imported {name}; it needs the photos read again: it has a network of its own")
+        else:
+            said = self.tr("Imported {name}; it needs the photos read again for the network of {lender}")
+        return said.format(name=card.name, lender=self._name(card.lender or card))
 
     def _about(self, card: ModelCard) -> str:
         lines = [card.version]

@@ -23,7 +23,7 @@ from photosim.scan.scanner import run_to_end, scan
 from tests.gui.libraries import folders_in
 from tests.gui.windows import WAIT, OpenWindow, find, names, settle
 from tests.made_photos import make_photos
-from tests.models import NEW, OLD, make_model, make_new
+from tests.models import NEW, OLD, OLD_TRUNK, make_model, make_new, make_tuned
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -263,6 +263,42 @@ def test_a_model_that_cannot_be_read_is_listed_with_its_reason(window: MainWindo
     assert TILTED not in words(window) and window.models.menu.toolTipsVisible()
 
 
+def test_a_model_that_cannot_be_read_is_deleted_when_the_user_says_so(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    card = window._library.registry.get(TILTED)
+    good = keep_own(window._library, "Good", seed=8)
+    (card.folder / CARD).write_text(json.dumps({"format": 1, "focus": 10**400}))
+    window.models.read()
+    settle(window, qtbot)
+    choice = f"{card.version}, which cannot be used…"
+    assert "'focus' is missing or impossible" in entry(window, choice, within="Delete").toolTip()
+    choose(window, qtbot, choice, within="Delete")
+    assert str(card.folder) in window.notice.text and "answers stay" in window.notice.text
+    window.notice.reject_button.click()
+    settle(window, qtbot)
+    assert card.folder.exists()
+    choose(window, qtbot, choice, within="Delete")
+    window.notice.accept_button.click()
+    settle(window, qtbot)
+    assert not card.folder.exists() and window._library.registry.get("Good") == good
+    assert "A model that cannot be used" not in words(window)
+    assert window.scan_bar.message == f"Deleted {card.folder}"
+
+
+def test_a_model_damaged_while_it_ranks_is_not_deleted_under_it(ranked: MainWindow, qtbot: QtBot) -> None:
+    choose(ranked, qtbot, TILTED)
+    card = ranked._library.card
+    (card.folder / CARD).write_text("{")
+    ranked.models.read()
+    settle(ranked, qtbot)
+    assert entry(ranked, "Delete").isEnabled()
+    choose(ranked, qtbot, f"{card.version}, which cannot be used…", within="Delete")
+    ranked.notice.accept_button.click()
+    settle(ranked, qtbot)
+    assert "choose another model first" in ranked.scan_bar.message and card.folder.exists()
+
+
 def test_a_model_of_another_trunk_ranks_once_the_photos_are_read_for_it(
     ranked: MainWindow, bundled: Path, qtbot: QtBot
 ) -> None:
@@ -279,6 +315,70 @@ def test_a_model_of_another_trunk_ranks_once_the_photos_are_read_for_it(
     settle(ranked, qtbot)
     assert names(ranked) != before and not ranked.bar.dial.isEnabled()
     assert checked(ranked) == [f"photosim’s earlier one ({OLD})"]
+
+
+@pytest.fixture
+def of_another_trunk(ranked: MainWindow, bundled: Path, folders: Folders, qtbot: QtBot) -> MainWindow:
+    """The window while Mine ranks, the user's own, by the trunk of an earlier bundled model."""
+    make_model(bundled, OLD, OLD_TRUNK)
+    rename(make_model(folders.models, "mine-old", OLD_TRUNK, with_trunk=False, seed=5), "Mine")
+    ranked._library.use_model("mine-old")
+    ranked.models.used_elsewhere()
+    qtbot.waitUntil(lambda: ranked._library.card.version == "mine-old", timeout=WAIT)
+    settle(ranked, qtbot)
+    return ranked
+
+
+def rename(folder: Path, name: str) -> None:
+    entries = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps(entries | {"name": name}))
+
+
+def test_a_model_that_ranks_goes_only_once_the_photos_are_read_for_what_follows(
+    of_another_trunk: MainWindow, folders: Folders, qtbot: QtBot
+) -> None:
+    window = of_another_trunk
+    assert not window._library.has_features_for(window._library.registry.default())
+    said: list[str] = []
+    window.models.said.connect(said.append)
+    delete = lambda: (entry(window, "Mine…", within="Delete").trigger(), window.notice.accept_button.click())  # noqa: E731
+    delete()
+    qtbot.waitUntil(lambda: bool(said), timeout=WAIT)
+    own = f"photosim’s own ({NEW})"
+    assert said == [
+        f"Mine can be deleted once the photos are read for {own}, in the background; it ranks until then"
+    ]
+    assert (folders.models / "mine-old").exists()
+    qtbot.waitUntil(lambda: window._library.card.version == NEW, timeout=WAIT)
+    settle(window, qtbot)
+    assert checked(window) == [own] and "Mine" in words(window)
+    delete()
+    settle(window, qtbot)
+    assert said[1:] == ["Deleted Mine"] and not (folders.models / "mine-old").exists()
+
+
+def test_an_import_says_whose_network_the_model_uses(
+    window: MainWindow, bundled: Path, folders: Folders, tmp_path: Path, qtbot: QtBot
+) -> None:
+    library = window._library
+    make_model(bundled, OLD, OLD_TRUNK)
+    rename(make_model(folders.models, "mine-old", OLD_TRUNK, with_trunk=False, seed=5), "Old")
+    rename(make_tuned(folders.models, "tuned", bundled / NEW, {"scale": np.ones(1, np.float32)}), "Deep")
+    own = f"photosim’s own ({NEW})"
+    for name, said in (
+        (TILTED, f"Imported {TILTED}; it uses the network of {own}"),
+        (
+            "Old",
+            f"Imported Old; it needs the photos read again for the network of photosim’s earlier one ({OLD})",
+        ),
+        ("Deep", "Imported Deep; it needs the photos read again: it has a network of its own"),
+    ):
+        file = tmp_path / f"{name}.photosim"
+        library.store.export(library.registry.get(name), file)
+        library.delete_model(name)
+        window.models.import_(file)
+        settle(window, qtbot)
+        assert window.scan_bar.message == said
 
 
 def test_a_model_that_was_kept_elsewhere_shows_at_once(ranked: MainWindow, qtbot: QtBot) -> None:
