@@ -15,6 +15,12 @@ from photosim.errors import TeachingError
 SOURCES = ("question", "grid", "drag", "file")
 KEPT_BACK_SHARE = 0.2
 
+# No anchor is more likely kept back than not: what lacks is not made up by all that come next in a row.
+_AT_MOST = 0.5
+# Sources whose answers come many to an anchor, a photo that was looked for; how many at least to expect.
+_OF_QUERIES = ("grid", "drag")
+_EXPECTED = 5
+
 Triplet = tuple[bytes, bytes, bytes]
 
 _KNOWN = "(SELECT count(*) FROM photos WHERE content_hash IN (answers.anchor, positive, negative)) = 3"
@@ -65,8 +71,9 @@ class AnswerCounts:
 class Answers:
     """The answers in a catalog. They are about contents: folders may be renamed, removed and added again.
 
-    About a fifth of the usable answers is kept back, by anchor: the side of an anchor is drawn with its first
-    answer and stays for ever, also when its answers go, because a model may have been trained on them.
+    About a fifth of the answers is kept back, by anchor: the side of an anchor is drawn with its first answer
+    and stays for ever, also when its answers go, because a model may have been trained on them. An anchor
+    that gets many more answers later moves the share, then: those that come after it make up for that.
 
     Every method may be called from any thread, and raises LibraryError where the catalog cannot be read or
     written; a change is on the disk when its method returns.
@@ -91,8 +98,8 @@ class Answers:
             self._insert(connection, [triplet], neither, source)
             return _answer(connection.execute(_ONE, (*triplet, neither)).fetchone())
 
-    def add_many(self, triplets: Sequence[Triplet], source: str) -> int:
-        """Save answers, all of them or, on an error, none; returns how many had not been given before.
+    def add_many(self, triplets: Sequence[Triplet], source: str) -> list[Answer]:
+        """Save answers, all of them or, on an error, none; returns those that had not been given before.
 
         Raises TeachingError where one of them is not about three different photos.
         """
@@ -101,9 +108,11 @@ class Answers:
             known = set(
                 connection.execute("SELECT anchor, positive, negative FROM answers WHERE NOT neither")
             )
+            (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM answers").fetchone()
             new = [triplet for triplet in checked if triplet not in known]
             self._insert(connection, new, False, source)
-        return len(new)
+            rows = connection.execute(f"SELECT {_COLUMNS} WHERE id > ? ORDER BY id", (last,))
+            return [_answer(row) for row in rows]
 
     def undo(self, source: str | None = None) -> Answer | None:
         """Remove the last answer (of this source) and return it; None where there is none."""
@@ -174,30 +183,81 @@ class Answers:
     def _insert(
         self, connection: sqlite3.Connection, triplets: Sequence[Triplet], neither: bool, source: str
     ) -> None:
-        """Insert answers that are not there yet; anchors that come up with them get their side.
-
-        It is drawn by chance alone, so that no order of questions decides it, but by a chance that makes up
-        for what is lacking: there is about a fifth at any time, not only in the long run.
-        """
+        """Insert answers that are not there yet; anchors that come up with them get their side."""
         if not neither:
-            sides = _sides(connection)
-            usable, kept = connection.execute(
-                "SELECT count(*), coalesce(sum(kept_back), 0) FROM answers"
-                " JOIN answer_sides ON answer_sides.anchor = answers.anchor WHERE NOT neither"
-            ).fetchone()
-            for anchor, coming in Counter(triplet[0] for triplet in triplets).items():
-                usable += coming
-                if anchor not in sides:
-                    lacking = KEPT_BACK_SHARE * usable - kept
-                    sides[anchor] = self._random.random() < lacking / coming
-                    connection.execute("INSERT INTO answer_sides VALUES (?, ?)", (anchor, sides[anchor]))
-                kept += coming * sides[anchor]
+            self._draw(connection, Counter(triplet[0] for triplet in triplets), source)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         connection.executemany(
             "INSERT INTO answers (anchor, positive, negative, neither, source, answered_at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             [(*triplet, neither, source, now) for triplet in triplets],
         )
+
+    def _draw(self, connection: sqlite3.Connection, coming: Mapping[bytes, int], source: str) -> None:
+        """Give new anchors their side, by how many answers about each are `coming`.
+
+        It is drawn by chance alone, so that no order of questions decides it, but by a chance that makes up
+        for what is lacking: there is about a fifth at nearly any time, not only in the long run.
+        """
+        sides = _sides(connection)
+        usable, kept = connection.execute(
+            "SELECT count(*), coalesce(sum(kept_back), 0) FROM answers"
+            " JOIN answer_sides ON answer_sides.anchor = answers.anchor WHERE NOT neither"
+        ).fetchone()
+        usable += sum(coming.values())
+        kept += sum(count for anchor, count in coming.items() if sides.get(anchor))
+        new = [anchor for anchor in coming if anchor not in sides]
+        if source == "file":  # all is known: no chance is needed but that of the order
+            self._random.shuffle(new)
+            drawn = nearest_fifth({anchor: coming[anchor] for anchor in new}, kept, usable)
+        else:
+            drawn = set()
+            for anchor in new:
+                lacking = KEPT_BACK_SHARE * usable - kept
+                if self._random.random() < _chance(connection, lacking, coming[anchor], source):
+                    drawn.add(anchor)
+                    kept += coming[anchor]
+        connection.executemany(
+            "INSERT INTO answer_sides VALUES (?, ?)", [(anchor, anchor in drawn) for anchor in new]
+        )
+
+
+def nearest_fifth(sizes: Mapping[bytes, int], kept: int, total: int) -> set[bytes]:
+    """Of anchors with so many answers each, those to keep back so that about a fifth of `total` is.
+
+    They are gone through in the mapping's order. Each is taken that has no more answers than are still
+    lacking, `kept` being kept back anyway; then, of the others, the one with the fewest if that comes nearer
+    to a fifth, or if nothing would be kept back and it has no more than half of all answers.
+    """
+    chosen: set[bytes] = set()
+    lacking = KEPT_BACK_SHARE * total - kept
+    for anchor, size in sizes.items():
+        if size <= lacking:
+            chosen.add(anchor)
+            lacking -= size
+    rest = [anchor for anchor in sizes if anchor not in chosen]
+    if rest:
+        smallest = min(rest, key=lambda anchor: sizes[anchor])
+        alone = not kept and not chosen and 2 * sizes[smallest] <= total
+        if sizes[smallest] < 2 * lacking or alone:
+            chosen.add(smallest)
+    return chosen
+
+
+def _chance(connection: sqlite3.Connection, lacking: float, coming: int, source: str) -> float:
+    """How likely a new anchor is to be kept back, where so many answers are lacking there.
+
+    A photo that was looked for may get many answers, one after the other. It is kept back only where as many
+    are lacking as such a photo has got so far: else one long search would leave little to learn from.
+    """
+    if source not in _OF_QUERIES:
+        return min(lacking / coming, _AT_MOST)
+    marks = ", ".join("?" * len(_OF_QUERIES))
+    answers, anchors = connection.execute(
+        f"SELECT count(*), count(DISTINCT anchor) FROM answers WHERE NOT neither AND source IN ({marks})",
+        _OF_QUERIES,
+    ).fetchone()
+    return _AT_MOST if lacking >= max(_EXPECTED, coming, answers / max(anchors, 1)) else 0.0
 
 
 def _sides(connection: sqlite3.Connection) -> dict[bytes, bool]:

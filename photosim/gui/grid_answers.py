@@ -179,9 +179,9 @@ class GridAnswers(QObject):
 def keep(
     catalog: Catalog, anchor: int, comparisons: Sequence[Comparison], source: str, moved: bool = False
 ) -> Kept:
-    """Save what comparisons with an anchor say, except about copies. Raises LibraryError.
+    """Save what comparisons with an anchor say, except about copies: all of it or, on an error, nothing.
 
-    Not for the GUI's thread: each answer is on the disk when it returns.
+    Raises LibraryError. Not for the GUI's thread: the answers are on the disk when it returns.
     """
     ids = photos_of(anchor, comparisons)
     phashes = catalog.phashes(ids)
@@ -191,13 +191,9 @@ def keep(
         if photo_id in phashes
     }
     answers = catalog.answers
-    before = {answer.id for answer in answers.all()}
-    saved = [
-        answers.add(*triplet, source=source).id
-        for triplet in triplets(anchor, comparisons, contents, NEAR_COPY_BITS)
-    ]
-    new = tuple(answer_id for answer_id in saved if answer_id not in before)
-    return Kept(new, len(saved) - len(new), answers.counts().usable, moved)
+    said = triplets(anchor, comparisons, contents, NEAR_COPY_BITS)
+    new = answers.add_many(said, source) if said else []
+    return Kept(tuple(answer.id for answer in new), len(said) - len(new), answers.counts().usable, moved)
 
 
 def forget(catalog: Catalog, answer_ids: Sequence[int]) -> int:

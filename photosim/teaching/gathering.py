@@ -11,16 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from photosim.catalog import Answer, Catalog
+from photosim.catalog.answers import nearest_fifth
 from photosim.errors import TeachingError
 from photosim.teaching.lesson import Lesson
 
 LEAST_ANSWERS = 20
 REHEARSAL = 4000
+LEAST_TRAINING = 10
+"""With fewer left to learn from, since one photo's answers are all kept back, the rest says nothing."""
 
-# With fewer left to learn from, since one photo's answers are all kept back, the rest says nothing.
-_LEAST_TRAINING = 10
-# Of a file's answers: the share of anchors kept back, and between which shares of its answers they may be.
-_KEPT_BACK, _LEAST_KEPT, _MOST_KEPT = 0.2, 0.1, 0.3
 
 Triplet = tuple[bytes, bytes, bytes]
 
@@ -102,7 +101,7 @@ def check(gathered: Gathered) -> None:
     anchors = len(set(gathered.lesson.triplets[:, 0])) + len(set(gathered.kept_back.triplets[:, 0]))
     if anchors == 1:
         raise TeachingError(f"all {usable} answers are about one photo: answer questions about others too")
-    if training < _LEAST_TRAINING or training == usable:
+    if training < LEAST_TRAINING or training == usable:
         raise TeachingError(
             f"the {usable} answers are about {anchors} photos alone, too few to learn from some and be tried "
             "with the others: answer questions about more photos"
@@ -113,35 +112,25 @@ def check(gathered: Gathered) -> None:
 def divide(triplets: Iterable[Triplet], sides: Mapping[bytes, bool]) -> list[Answer]:
     """The triplets of a file as answers, about a fifth of them kept back, by anchor.
 
-    An anchor that has a side (see Answers.sides) keeps it. For the others a hash decides: in another file,
-    or in the same one with more answers, an anchor is nearly always on the same side.
+    An anchor that has a side (see Answers.sides) keeps it. The others are gone through in the order of a hash
+    (see nearest_fifth): in another file, or in the same one with more answers, most anchors are on the same
+    side. An anchor with many answers is rather learnt from, so that enough are left for that.
     """
     triplets = list(dict.fromkeys(triplets))
     sizes = Counter(triplet[0] for triplet in triplets)
-    free = sorted((anchor for anchor in sizes if anchor not in sides), key=_chance)
-    kept = {anchor for anchor in sizes if sides.get(anchor, _chance(anchor) < _KEPT_BACK)}
-    count = sum(sizes[anchor] for anchor in kept)
-    for anchor in free:  # too few: the next ones
-        if count >= _LEAST_KEPT * len(triplets) or len(kept) + 1 >= len(sizes):
-            break
-        if anchor not in kept:
-            kept.add(anchor)
-            count += sizes[anchor]
-    for anchor in reversed(free):  # too many: the last ones not
-        if count <= _MOST_KEPT * len(triplets) or len(kept) <= 1:
-            break
-        if anchor in kept:
-            kept.remove(anchor)
-            count -= sizes[anchor]
+    kept = {anchor for anchor in sizes if sides.get(anchor)}
+    free = sorted((anchor for anchor in sizes if anchor not in sides), key=_order)
+    settled = sum(sizes[anchor] for anchor in kept)
+    kept |= nearest_fifth({anchor: sizes[anchor] for anchor in free}, settled, len(triplets))
     return [
         Answer(number, *triplet, False, "file", triplet[0] in kept, "")
         for number, triplet in enumerate(triplets, 1)
     ]
 
 
-def _chance(anchor: bytes) -> float:
-    """A number from 0 to 1 that is this anchor's for ever."""
-    return int.from_bytes(hashlib.blake2b(anchor, digest_size=6, person=b"kept back").digest()) / (1 << 48)
+def _order(anchor: bytes) -> bytes:
+    """What is this anchor's for ever, and tells nothing of it."""
+    return hashlib.blake2b(anchor, digest_size=16, person=b"kept back").digest()
 
 
 def _rows(catalog: Catalog, trunk: str, ids: Mapping[bytes, int]) -> dict[bytes, npt.NDArray[np.float16]]:

@@ -47,8 +47,9 @@ def test_the_same_answer_is_not_doubled(catalog: Catalog) -> None:
     answers = catalog.answers
     given = answers.add(A, B, C, source="question")
     assert answers.add(A, B, C, source="drag") == given
-    assert answers.add_many([(A, B, C), (A, B, D), (A, B, D)], "file") == 1
-    assert answers.add_many([(A, B, C), (A, B, D)], "file") == 0
+    (new,) = answers.add_many([(A, B, C), (A, B, D), (A, B, D)], "file")
+    assert new == answers.all()[-1] and (new.triplet, new.source) == ((A, B, D), "file")
+    assert answers.add_many([(A, B, C), (A, B, D)], "file") == []
     assert [answer.triplet for answer in answers.all()] == [(A, B, C), (A, B, D)]
     neither = answers.add(E, B, C, source="question", neither=True)
     assert answers.add(E, C, B, source="question", neither=True) == neither
@@ -129,7 +130,7 @@ def test_a_fifth_is_kept_back_at_any_time(catalog: Catalog) -> None:
     kept = 0
     for number, triplet in enumerate(triplets(200), 1):
         kept += answers.add(*triplet, source="question").kept_back
-        assert abs(kept - number / 5) <= 1
+        assert abs(kept - number / 5) <= 3
     assert answers.counts().kept_back == 0  # the library knows none of these photos
 
 
@@ -139,7 +140,7 @@ def test_a_fifth_of_a_file_is_kept_back_by_anchor(catalog: Catalog) -> None:
         answers = Answers(catalog._database, random.Random(seed))
         with catalog._database.writing() as connection:
             connection.execute("DELETE FROM answer_sides")
-        assert answers.add_many(triplets(300, anchors=30), "file") == 300
+        assert len(answers.add_many(triplets(300, anchors=30), "file")) == 300
         given = answers.all()
         sides = {(answer.anchor, answer.kept_back) for answer in given}
         assert len(sides) == 30, "an anchor on both sides"
@@ -147,6 +148,69 @@ def test_a_fifth_of_a_file_is_kept_back_by_anchor(catalog: Catalog) -> None:
         answers.clear()
     assert all(0.1 < share < 0.3 for share in shares)
     assert 0.19 < sum(shares) / len(shares) < 0.21
+
+
+@pytest.mark.parametrize("sizes", [(60, 5, 5, 5, 5), (60, 5), (30, 10, 10, 5, 5), (20, 20, 20), (30, 30)])
+@pytest.mark.parametrize("seed", range(10))
+def test_one_anchor_of_many_answers_is_learnt_from(
+    catalog: Catalog, sizes: tuple[int, ...], seed: int
+) -> None:
+    answers = Answers(catalog._database, random.Random(seed))
+    given = [
+        (digest(f"anchor {place}"), digest(f"more {number}"), digest("less"))
+        for place, size in enumerate(sizes)
+        for number in range(size)
+    ]
+    kept = sum(answer.kept_back for answer in answers.add_many(given, "file"))
+    nearest = min(
+        (sum(some) for count in range(1, len(sizes)) for some in itertools.combinations(sizes, count)),
+        key=lambda size: abs(size - sum(sizes) / 5),
+    )
+    assert kept == nearest
+
+
+def search_long(answers: Answers, name: str, count: int, at_once: int = 4) -> None:
+    """Say many things of the results of one photo."""
+    for first in range(0, count, at_once):
+        answers.add_many(
+            [(digest(name), digest(f"{name} {first + n}"), digest("less")) for n in range(at_once)], "grid"
+        )
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_long_search_leaves_most_to_learn_from(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(catalog._database, "writing_through", catalog._database.writing)
+    answers = Answers(catalog._database, random.Random(seed))
+    search_long(answers, "long", 40)
+    for triplet in triplets(5):
+        answers.add(*triplet, source="question" if seed % 2 else "grid")
+    assert sum(answer.kept_back for answer in answers.all()) <= 0.2 * 45
+    for triplet in triplets(60)[5:]:
+        answers.add(*triplet, source="question")
+    assert abs(sum(answer.kept_back for answer in answers.all()) - 0.2 * 100) <= 4
+
+
+def test_whoever_answers_in_results_alone_has_something_kept_back(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog._database, "writing_through", catalog._database.writing)
+    often = [0] * 30
+    shares = []
+    for seed in range(30):
+        answers = Answers(catalog._database, random.Random(seed))
+        with catalog._database.writing() as connection:
+            connection.execute("DELETE FROM answer_sides")
+        for place in range(30):
+            search_long(answers, f"search {place}", 2 + place % 7, at_once=1)
+        given = answers.all()
+        shares.append(sum(answer.kept_back for answer in given) / len(given))
+        kept = {answer.anchor for answer in given if answer.kept_back}
+        often = [count + (digest(f"search {place}") in kept) for place, count in enumerate(often)]
+        answers.clear()
+    assert all(0.1 < share < 0.25 for share in shares)
+    assert all(count < 25 for count in often), "the order decides"
 
 
 def test_every_anchor_may_be_kept_back_whatever_the_order_of_questions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from photosim.catalog import Answer
+from photosim.gui.grid_answers import keep
 from photosim.gui.grid_drag import PHOTOS_MIME
 from photosim.gui.photo_list import BEST, NAME
+from photosim.gui.ranking_answers import marked_more
 from photosim.gui.views import Browse
 from photosim.gui.window import MainWindow
 from photosim.imaging.phash import NEAR_COPY_BITS
@@ -237,6 +240,26 @@ def test_an_answer_that_cannot_be_saved_says_so_and_nothing_stays_moved(
     trigger(ranked, qtbot, "move_up")
     assert "make the file and its folder writable" in ranked.scan_bar.message
     assert names(ranked) == before and not ranked.menus.actions["undo_answer"].isEnabled()
+
+
+def test_of_what_is_said_at_once_all_is_saved_or_nothing(ranked: MainWindow) -> None:
+    catalog, shown = ranked._library.catalog, ranked.navigator.ranked
+    assert shown is not None
+    said = marked_more(shown, [id_of(ranked, names(ranked)[place]) for place in (3, 5, 7)])
+    with catalog._database.writing() as connection:
+        connection.execute(
+            "CREATE TRIGGER stop BEFORE INSERT ON answers WHEN (SELECT count(*) FROM answers) = 2"
+            " BEGIN SELECT RAISE(FAIL, 'the third'); END"
+        )
+    with pytest.raises(sqlite3.IntegrityError, match="the third"):
+        keep(catalog, shown.anchor, said, "grid")
+    assert catalog.answers.all() == [] and catalog.answers.sides() == {}
+    with catalog._database.writing() as connection:
+        connection.execute("DROP TRIGGER stop")
+    kept = keep(catalog, shown.anchor, said, "grid")
+    assert kept.ids == tuple(answer.id for answer in catalog.answers.all()) and len(kept.ids) == 3
+    again = keep(catalog, shown.anchor, said, "grid")
+    assert (again.ids, again.known, again.total) == ((), 3, 3)
 
 
 def test_an_answer_given_just_before_the_window_closes_is_kept(ranked: MainWindow) -> None:

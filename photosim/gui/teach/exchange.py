@@ -84,7 +84,7 @@ class AnswerExchange(QObject):
 def add_from(path: Path, catalog: Catalog) -> Imported:
     """Read a file of answers and save those about known photos. Raises TeachingError, LibraryError."""
     read = read_answers(path, catalog)
-    return Imported(catalog.answers.add_many(read.triplets, "file"), read)
+    return Imported(len(catalog.answers.add_many(read.triplets, "file")), read)
 
 
 def import_text(imported: Imported, name: str) -> str:
