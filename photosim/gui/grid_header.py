@@ -190,6 +190,8 @@ class NoticeBar(QWidget):
         self.field.returnPressed.connect(self._accept)
         self.field.textChanged.connect(self._see_field)
         self._on_accept: Callable[[], object] | None = None
+        for button in (self.accept_button, self.reject_button):
+            button.setAutoDefault(True)  # Enter presses the one with the focus, on every system
         self.accept_button.clicked.connect(self._accept)
         self.reject_button.clicked.connect(self.dismiss)
         across = QHBoxLayout(self)
@@ -200,11 +202,21 @@ class NoticeBar(QWidget):
         across.addWidget(self.reject_button)
         self.hide()
 
-    def ask(self, text: str, accept: str, reject: str, on_accept: Callable[[], object]) -> None:
-        """Ask; `on_accept` is called for the first answer. A newer question replaces an older one."""
+    def ask(
+        self,
+        text: str,
+        accept: str,
+        reject: str,
+        on_accept: Callable[[], object],
+        destructive: bool = False,
+    ) -> None:
+        """Ask; `on_accept` is called for the first answer. A newer question replaces an older one.
+
+        Where `accept` takes something away for good (`destructive`), the keyboard is given to `reject`.
+        """
         self.field.hide()
-        self._show(text, accept, reject, on_accept)
-        self.accept_button.setFocus()
+        self._show(text, accept, reject, on_accept, destructive)
+        (self.reject_button if destructive else self.accept_button).setFocus()
 
     def ask_text(
         self, text: str, words: str, accept: str, reject: str, on_accept: Callable[[str], object]
@@ -217,8 +229,16 @@ class NoticeBar(QWidget):
         self.field.setFocus()
         self.field.selectAll()
 
-    def _show(self, text: str, accept: str, reject: str, on_accept: Callable[[], object]) -> None:
+    def _show(
+        self,
+        text: str,
+        accept: str,
+        reject: str,
+        on_accept: Callable[[], object],
+        destructive: bool = False,
+    ) -> None:
         self._on_accept = on_accept
+        set_role(self.accept_button, "" if destructive else "primary")
         self._text.setText(text)
         self.accept_button.setText(accept)
         self.reject_button.setText(reject)

@@ -117,6 +117,7 @@ class LibraryKeeper(QObject):
             self.tr("Remove"),
             self.tr("Keep"),
             lambda: self._remove_folder(path),
+            destructive=True,
         )
 
     def _remove_folder(self, path: str) -> None:

@@ -143,7 +143,11 @@ class Models(QObject):
         if card.version == self._library.card.version:
             text = self.tr("Delete {name}? It ranks now: photosim’s own takes its place. Your answers stay.")
         self._notice.ask(
-            text.format(name=card.name), self.tr("Delete"), self.tr("Keep"), lambda: self._delete(card)
+            text.format(name=card.name),
+            self.tr("Delete"),
+            self.tr("Keep"),
+            lambda: self._delete(card),
+            destructive=True,
         )
 
     def ask_to_delete_faulty(self, fault: Fault) -> None:
@@ -157,6 +161,7 @@ class Models(QObject):
             self.tr("Delete"),
             self.tr("Keep"),
             lambda: self._delete_faulty(fault),
+            destructive=True,
         )
 
     def choose_export(self, card: ModelCard) -> None:

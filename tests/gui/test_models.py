@@ -182,7 +182,9 @@ def test_a_name_that_is_taken_is_refused_in_words(window: MainWindow, qtbot: QtB
 def test_a_model_is_deleted_when_the_user_says_so(window: MainWindow, qtbot: QtBot) -> None:
     choose(window, qtbot, f"{TILTED}…", within="Delete")
     assert TILTED in window.notice.text and not window.notice.field.isVisible()
-    window.notice.reject_button.click()
+    assert window.notice.accept_button.property("role") != "primary"
+    assert window.focusWidget() is window.notice.reject_button
+    qtbot.keyClick(window.notice.reject_button, Qt.Key.Key_Return)
     settle(window, qtbot)
     assert TILTED in words(window)
     choose(window, qtbot, f"{TILTED}…", within="Delete")

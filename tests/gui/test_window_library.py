@@ -199,6 +199,7 @@ def test_a_removed_folder_leaves_the_library_and_stays_on_disk(
     settle(window, qtbot)
     window.keeper.ask_to_remove(str(photos))
     assert "stay untouched" in window.notice.text
+    assert window.focusWidget() is window.notice.reject_button
     window.notice.reject_button.click()
     assert len(window.feed.snapshot.folders) == 1
     window.keeper.ask_to_remove(str(photos))

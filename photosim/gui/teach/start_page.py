@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -83,6 +83,7 @@ class StartPage(TeachPage):
         self.forget_button = self._link(self.tr("Forget all…"), self.tr("Remove all answers"))
         self.forget_button.clicked.connect(self._ask_to_forget)
         self.question = NoticeBar()
+        self.question.installEventFilter(self)
         self.said = _words("")
         self.said_list = QPlainTextEdit()
         self.said_list.setReadOnly(True)
@@ -224,7 +225,7 @@ class StartPage(TeachPage):
         across.addStretch(1)
         across.addWidget(inner, 1000)
         across.addStretch(1)
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -247,6 +248,12 @@ class StartPage(TeachPage):
         self.footer.addStretch(1)
         for button in (self.later_button, self.train_button, self.begin_button):
             self.footer.addWidget(button)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # A question about what is for good is seen, wherever the layout puts it.
+        if watched is self.question and event.type() in (QEvent.Type.Move, QEvent.Type.Resize):
+            QTimer.singleShot(0, self, self._show_question)  # once the page has its new height
+        return super().eventFilter(watched, event)
 
     # Words
 
@@ -297,6 +304,10 @@ class StartPage(TeachPage):
         self.train_button.setVisible(can_train(counts))
         self.begin_button.setText(self.tr("Go on answering") if total else self.tr("Begin"))
 
+    def _show_question(self) -> None:
+        if self.question.isVisible():
+            self._area.ensureWidgetVisible(self.question, 0, 16)
+
     def _ask_to_forget(self) -> None:
         total = self._counts.usable + self._counts.neither + self._counts.gone
         self.question.ask(
@@ -308,6 +319,7 @@ class StartPage(TeachPage):
             self.tr("Forget"),
             self.tr("Keep"),
             self.forget_requested.emit,
+            destructive=True,
         )
 
 

@@ -209,6 +209,7 @@ class Teach(QObject):
 
     def _forget(self) -> None:
         def forgotten(_: int) -> None:
+            self.start_page.say("")  # what an import brought is no more
             self.asking.forget_given()
             self.asking.count()
 

@@ -130,6 +130,43 @@ def test_all_answers_are_forgotten_after_a_question(window: MainWindow, qtbot: Q
     assert not page.forget_button.isEnabled() and not page.export_button.isEnabled()
 
 
+def test_forgetting_is_asked_in_sight_and_enter_keeps_the_answers(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    give_answers(window, CATS)
+    window.resize(900, 640)
+    view = open_wizard(window, qtbot)
+    page = window.teach.start_page
+    table = window.feed.snapshot.photos.table
+    paths = [str(window._library.catalog.photo(int(photo_id)).path) for photo_id in table.ids[:2]]
+    file = tmp_path / "answers.csv"
+    missing = [f"/nowhere/{number}.jpg,{paths[0]},{paths[1]}" for number in range(30)]
+    file.write_text("\n".join(["anchor,positive,negative", *missing]))
+    window.teach.exchange.read(file)
+    settle(window, qtbot)
+    assert page.said_list.isVisible()
+    page.forget_button.click()
+
+    def in_sight() -> bool:
+        return all(
+            not widget.visibleRegion().isEmpty() and widget.visibleRegion().boundingRect() == widget.rect()
+            for widget in (page.question.accept_button, page.question.reject_button)
+        )
+
+    qtbot.waitUntil(in_sight, timeout=WAIT)
+    assert page.question.reject_button.hasFocus()
+    assert page.question.accept_button.property("role") != "primary"
+    press(window, Qt.Key.Key_Return)
+    settle(window, qtbot)
+    assert window._library.catalog.answers.counts().usable == 3
+    assert not page.question.isVisible()
+    page.forget_button.click()
+    page.question.accept_button.click()
+    settle(window, qtbot)
+    assert not page.said_list.isVisible() and not page.said.isVisible()
+    assert view.page == START
+
+
 def test_answers_go_to_a_file_and_come_back(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
     give_answers(window, CATS)
     view = open_wizard(window, qtbot)
