@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QToolButton,
     QWidget,
 )
+from shiboken6 import isValid
 
 from photosim.gui.photo_list import BEST, FOLDER, NAME, NEWEST, OLDEST
 from photosim.gui.style import set_role
@@ -171,6 +172,13 @@ class _Filter(QLineEdit):
             super().keyPressEvent(event)
 
 
+class _Field(QLineEdit):
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()  # it has answered: it is not for whatever has the focus by now
+
+
 class NoticeBar(QWidget):
     """One calm question or note above the grid, with its answers: not a dialog, nothing waits for it."""
 
@@ -183,13 +191,14 @@ class NoticeBar(QWidget):
         self.accept_button = QPushButton(self.tr("Yes"))
         set_role(self.accept_button, "primary")
         self.reject_button = QPushButton(self.tr("No"))
-        self.field = QLineEdit()
+        self.field = _Field()
         self.field.setMaxLength(MAX_FIELD)
         self.field.setAccessibleName(self.tr("Answer"))  # until it is asked for something
         self.field.setMinimumWidth(160)
         self.field.returnPressed.connect(self._accept)
         self.field.textChanged.connect(self._see_field)
         self._on_accept: Callable[[], object] | None = None
+        self._had_focus: QWidget | None = None  # before it was asked
         for button in (self.accept_button, self.reject_button):
             button.setAutoDefault(True)  # Enter presses the one with the focus, on every system
         self.accept_button.clicked.connect(self._accept)
@@ -238,6 +247,8 @@ class NoticeBar(QWidget):
         destructive: bool = False,
     ) -> None:
         self._on_accept = on_accept
+        if not self._has_focus:
+            self._had_focus = self.window().focusWidget()
         set_role(self.accept_button, "" if destructive else "primary")
         self._text.setText(text)
         self.accept_button.setText(accept)
@@ -254,8 +265,18 @@ class NoticeBar(QWidget):
         return self._text.text()
 
     def dismiss(self) -> None:
+        """Take the question away; the keyboard is where it was before it was asked."""
         self._on_accept = None
+        before, self._had_focus = self._had_focus, None
+        # Before it hides: else Qt would choose whatever comes next, and a key would do something there.
+        if self._has_focus and before is not None and isValid(before) and before.isVisible():
+            before.setFocus()
         self.hide()
+
+    @property
+    def _has_focus(self) -> bool:
+        focused = self.window().focusWidget()
+        return self.isVisible() and focused is not None and self.isAncestorOf(focused)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -167,6 +167,34 @@ def test_a_model_gets_another_name(ranked: MainWindow, qtbot: QtBot) -> None:
     assert ranked.scan_bar.message == "Renamed to Sky & sea" and not notice.isVisible()
 
 
+@pytest.mark.parametrize("width", [1360, 700])
+def test_enter_renames_and_does_nothing_else(ranked: MainWindow, width: int, qtbot: QtBot) -> None:
+    ranked.resize(width, 600)
+    ranked.grid.setFocus()
+    choose(ranked, qtbot, f"{TILTED}…", within="Rename")
+    qtbot.waitUntil(ranked.notice.field.hasFocus, timeout=WAIT)
+    ranked.notice.field.setText("Sky")
+    qtbot.keyClick(ranked.notice.field, Qt.Key.Key_Return)
+    settle(ranked, qtbot)
+    qtbot.wait(200)  # as long as a button stays down that a key has pressed
+    assert ranked.scan_bar.message == "Renamed to Sky" and ranked.teach.view is None
+    assert ranked.grid.hasFocus()
+
+
+@pytest.mark.parametrize("button", ["accept_button", "reject_button"])
+def test_the_keyboard_goes_back_to_the_grid_after_an_answer(
+    ranked: MainWindow, button: str, qtbot: QtBot
+) -> None:
+    ranked.grid.setFocus()
+    choose(ranked, qtbot, f"{TILTED}…", within="Delete")
+    asked = getattr(ranked.notice, button)
+    asked.setFocus()
+    qtbot.keyClick(asked, Qt.Key.Key_Return)
+    settle(ranked, qtbot)
+    qtbot.wait(200)
+    assert ranked.notice.isHidden() and ranked.grid.hasFocus() and ranked.teach.view is None
+
+
 def test_a_name_that_is_taken_is_refused_in_words(window: MainWindow, qtbot: QtBot) -> None:
     keep_own(window._library, "Another", seed=6)
     window.models.read()
