@@ -24,7 +24,6 @@ from photosim.gui.widgets import ElidedLabel
 
 FILTER_DELAY_MS = 120
 MAX_FIELD = 200
-ROOM_FOR_LINK = 760
 
 
 class GridHeader(QWidget):
@@ -88,13 +87,16 @@ class GridHeader(QWidget):
             )
         )
         self.exact_first.toggled.connect(self.exact_first_changed)
-        self.teach_link = QPushButton(self.tr("Not what you mean?"))
+        self.teach_link = QPushButton()
+        self._link_words = (self.tr("Not what you mean?"), self.tr("Teach…"))
+        self.teach_link.setText(self._link_words[0])
+        self.teach_link.setAccessibleName(self.tr("Not what you mean? Teach photosim"))
         set_role(self.teach_link, "link")
         self.teach_link.setToolTip(self.tr("Teach photosim what similar means to you (Ctrl+T)"))
         self.teach_link.clicked.connect(self.teach_requested)
         self.teach_link.setMinimumWidth(1)  # it goes before it would keep the window from getting narrower
         self._ranked = False
-        across = QHBoxLayout(self)
+        self._across = across = QHBoxLayout(self)
         across.setContentsMargins(14, 8, 14, 6)
         across.setSpacing(0)
         across.addWidget(self._title)
@@ -115,6 +117,7 @@ class GridHeader(QWidget):
         self._title.set_full_text(title, tip)
         self._detail.set_full_text(detail, tip)
         self.setAccessibleName(title + detail)
+        self._see_room()
 
     def show_filter(self, words: str) -> None:
         """Put words into the filter without telling of it."""
@@ -129,13 +132,13 @@ class GridHeader(QWidget):
     def set_sort(self, sort: str, ranked: bool) -> None:
         """Show the order in force; a ranking offers "best first", and exact matches before these."""
         self._ranked = ranked
-        self._see_room()
         self.exact_first.setVisible(ranked)
         self.exact_first.setEnabled(sort == BEST)
         self._sort_actions[BEST].setVisible(ranked)
         self._sort_actions[sort].setChecked(True)
         self.sort_button.setText(f"{self._names[sort]} ▾")
         self.sort_button.setAccessibleName(self.tr("Order: {order}").format(order=self._names[sort]))
+        self._see_room()
 
     def set_exact_first(self, on: bool) -> None:
         """Show the switch so without telling of it."""
@@ -147,8 +150,25 @@ class GridHeader(QWidget):
         self._see_room()
 
     def _see_room(self) -> None:
-        """The link is in the menu as well: where room is scarce, the words beside it have it."""
-        self.teach_link.setVisible(self._ranked and self.width() >= ROOM_FOR_LINK)
+        """The link is in the sidebar as well: it is short where room is scarce, and goes before it is cut."""
+        room = self.width() - self._needed_beside_link()
+        for words in self._link_words if self._ranked else ():
+            self.teach_link.setText(words)
+            if self.teach_link.sizeHint().width() <= room:
+                self.teach_link.show()
+                return
+        self.teach_link.hide()
+
+    def _needed_beside_link(self) -> int:
+        margins = self._across.contentsMargins()
+        needed = margins.left() + margins.right()
+        for place in range(self._across.count()):
+            item = self._across.itemAt(place)
+            widget = None if item is None else item.widget()
+            gone = widget is self.teach_link or (widget is not None and widget.isHidden())
+            if item is not None and not gone:
+                needed += item.sizeHint().width()
+        return needed
 
     def _cleared(self, text: str) -> None:
         if not text and not self._typed.isActive():

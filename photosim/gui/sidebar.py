@@ -113,6 +113,7 @@ class Sidebar(QWidget):
     """A folder's path, and where on the screen its menu belongs."""
     model_menu_requested = Signal(QPoint)
     """Where on the screen the menu of models belongs."""
+    teach_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -134,16 +135,18 @@ class Sidebar(QWidget):
         self._folders = QVBoxLayout()
         self._folders.setSpacing(2)
         self._column.addLayout(self._folders)
-        self.add_button = QPushButton(self.tr("Add folder…"))
-        set_role(self.add_button, "link")
-        self.add_button.setStyleSheet("QPushButton { margin-left: 5px; margin-top: 4px; }")
-        self.add_button.setToolTip(self.tr("Its photos become part of the library. They are only ever read."))
+        self.add_button = self._link(
+            self.tr("Add folder…"), self.tr("Its photos become part of the library. They are only ever read.")
+        )
         self.add_button.clicked.connect(self.add_folder_requested)
-        self._column.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
         self._column.addSpacing(14)
         self._heading(self.tr("SIMILARITY"))
         self.model_row = self._row(self.tr("Model"), self._ask_for_models)
         self.model_row.menu_requested.connect(self.model_menu_requested)
+        self.teach_button = self._link(
+            self.tr("Teach photosim…"), self.tr("Teach photosim what similar means to you (Ctrl+T)")
+        )
+        self.teach_button.clicked.connect(self.teach_requested)
         self._column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -243,6 +246,14 @@ class Sidebar(QWidget):
         label = QLabel(text)
         set_role(label, "heading")
         self._column.addWidget(label)
+
+    def _link(self, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        set_role(button, "link")
+        button.setStyleSheet("QPushButton { margin-left: 5px; margin-top: 4px; }")
+        button.setToolTip(tip)
+        self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        return button
 
     def _row(self, name: str, on_click: Callable[[], object]) -> SidebarRow:
         row = SidebarRow(name)

@@ -206,6 +206,7 @@ class MainWindow(QMainWindow):
         self.sidebar.chosen.connect(navigator.go)
         self.sidebar.add_folder_requested.connect(self._choose_folder)
         self.sidebar.folder_menu_requested.connect(self.keeper.folder_menu)
+        self.sidebar.teach_requested.connect(lambda: self.teach.open())
         self.photo_actions.follow(self.inspector)
         self.photo_actions.said.connect(self.say)
         self.inspector.why_requested.connect(lambda photo_id: self.why.open(photo_id))

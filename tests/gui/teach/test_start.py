@@ -96,6 +96,33 @@ def test_the_link_goes_before_it_keeps_the_window_wide(
     assert not window.header.teach_link.isVisible()
 
 
+def test_the_link_is_whole_or_short_or_not_there(window: MainWindow, photos: Path, qtbot: QtBot) -> None:
+    find(window, qtbot, photos / "things" / "motorcycle_left.png")
+    settle(window, qtbot)
+    window.grid.select_id(id_of(window, "coffee.png"))
+    window.menus.actions["more"].trigger()
+    settle(window, qtbot)
+    link, seen = window.header.teach_link, []
+    for width in range(900, 1900, 50):
+        window.resize(width, 640)
+        QApplication.processEvents()
+        if link.isVisible():
+            assert link.width() >= link.sizeHint().width(), width
+        seen.append(link.text() if link.isVisible() else "")
+    order = list(dict.fromkeys(seen))
+    assert order == ["", "Teach…", "Not what you mean?"]
+
+
+def test_the_sidebar_leads_there_in_any_window(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(900, 640)
+    settle(window, qtbot)
+    button = window.sidebar.teach_button
+    assert button.visibleRegion().boundingRect() == button.rect() and "Ctrl+T" in button.toolTip()
+    button.click()
+    settle(window, qtbot)
+    assert view_of(window).is_open and view_of(window).page == START
+
+
 def test_one_folder_can_be_chosen(window: MainWindow, photos: Path, qtbot: QtBot) -> None:
     with qtbot.waitSignal(window.keeper.said, timeout=WAIT):
         window.keeper._remove_folder(str(photos))
