@@ -513,6 +513,8 @@ def _not_interrupted() -> Iterator[None]:
 
 
 def _models_list(options: argparse.Namespace, folders: Folders) -> int:
+    from photosim.model.registry import OWN
+
     with _open(options, folders) as library:
         models = [
             {
@@ -526,6 +528,7 @@ def _models_list(options: argparse.Namespace, folders: Folders) -> int:
             }
             for card in library.registry.cards()
         ]
+        own = library.registry.default().version
         for fault in library.registry.faults():
             _say(str(fault))
     if options.json:
@@ -533,6 +536,8 @@ def _models_list(options: argparse.Namespace, folders: Folders) -> int:
         return 0
     for model in models:
         name = "" if model["name"] == model["version"] else f"  {model['name']}"
+        if model["version"] == own:
+            name = f"  {OWN}"
         marks = ", ".join(mark for mark in ("active", "bundled") if model[mark])
         print(f"{model['version']}{name}{f'  ({marks})' if marks else ''}")
     return 0

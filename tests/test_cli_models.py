@@ -80,6 +80,17 @@ def test_a_model_is_used_until_another_one_is(home: Folders, capsys: pytest.Capt
     assert "there is no model 'Yours'" in refused(home, capsys, "use", "Yours")
 
 
+@pytest.mark.parametrize("name", ["photosim's own", "photosim\u2019s own", "PhotoSim's Own"])
+def test_photosims_own_is_the_newest_bundled_model_and_no_other(
+    home: Folders, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    run(home, capsys, "use", "Mine")
+    assert answer(home, capsys, "use", name)["version"] == OLD and active(home, capsys) == OLD
+    said = refused(home, capsys, "rename", "Mine", name)
+    assert "is what the model that came with photosim is called: choose another name" in said
+    assert "came with photosim and cannot be deleted" in refused(home, capsys, "delete", name)
+
+
 def test_a_model_of_another_trunk_says_what_is_to_be_done(
     home: Folders, bundled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,7 +108,7 @@ def test_a_model_of_another_trunk_says_what_is_to_be_done(
 def test_a_list_names_each_model_once(home: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     _, output, _ = run(home, capsys, "list")
     first, second = output.splitlines()
-    assert first == f"{OLD}  (active, bundled)"
+    assert first == f"{OLD}  photosim's own  (active, bundled)"
     assert second.startswith("mine-") and second.endswith("  Mine")
     mine = answer(home, capsys, "list")["models"][1]
     assert (mine["parent"], mine["trunk"], mine["metrics"]) == (OLD, OLD_TRUNK, {"right_after": 7})

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from photosim.errors import ModelError
 from photosim.model.card import CARD, ModelCard, load_card
+
+OWN, EARLIER = "photosim's own", "photosim's earlier one"
+"""What people call the newest bundled model, and those before it: no other model's names."""
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘‛ʼ′`´＇", "'"))
+_RESERVED = re.compile(rf"(?:{OWN}|{EARLIER})(?: ?\(.*\))?")
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Registry:
         return self._own_cards()[1]
 
     def get(self, version_or_name: str) -> ModelCard:
-        """The model of this version, else of this name, capitals or not.
+        """The model of this version, else of this name, capitals or not; `OWN` is the newest bundled one.
 
         Raises ModelError where there is none.
         """
@@ -48,6 +55,8 @@ class Registry:
         for card in cards:
             if card.version == version_or_name:
                 return card
+        if _plain(version_or_name) == OWN:
+            return self.default()
         for same in (str, str.casefold):
             for card in cards:
                 if same(card.name) == same(version_or_name):
@@ -80,6 +89,23 @@ class Registry:
             except ModelError as error:
                 faults.append(Fault(folder, str(error)))
         return cards, faults
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name means photosim's own models, or looks as if it did."""
+    return _RESERVED.fullmatch(_plain(name)) is not None
+
+
+def called(card: ModelCard, newest: str) -> str:
+    """What a model is called in a line for people; `newest` is the version of the newest bundled one."""
+    if not card.bundled:
+        return card.name
+    return f"{OWN if card.version == newest else EARLIER} ({card.version})"
+
+
+def _plain(name: str) -> str:
+    """The letters alone: whichever apostrophe, however wide, capitals or not."""
+    return " ".join(unicodedata.normalize("NFKC", name.translate(_APOSTROPHES)).casefold().split())
 
 
 def _with_lenders(cards: list[ModelCard]) -> list[ModelCard]:

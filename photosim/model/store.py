@@ -45,7 +45,7 @@ from photosim.model.card import (
     parse_card,
 )
 from photosim.model.embedding import Embedding, embedding_file, read_embedding
-from photosim.model.registry import Registry
+from photosim.model.registry import Registry, is_reserved
 from photosim.model.trunk_changes import load_weights
 
 SUFFIX = ".photosim"
@@ -161,10 +161,10 @@ class ModelStore:
             return self._write(card, draft.files)
 
     def free_name(self, wanted: str) -> str:
-        """`wanted`, or with a number behind it where another model has that name: "Mine 2"."""
+        """`wanted`, with a number behind it where another model or photosim's own has that name: "Mine 2"."""
         taken = self._taken(None)
         name, number = wanted, 1
-        while _folded(name) in taken:
+        while _folded(name) in taken or is_reserved(name):
             number += 1
             name = f"{wanted[: MAX_NAME - len(str(number)) - 1].rstrip()} {number}"
         return name
@@ -358,6 +358,8 @@ def checked_name(name: str) -> str:
         raise ModelError(f"the model's name is {len(tidy)} characters long: {MAX_NAME} are the most")
     if not tidy.isprintable():
         raise ModelError("the model's name has characters that cannot be shown: choose another one")
+    if is_reserved(tidy):
+        raise ModelError(f"{tidy!r} is what the model that came with photosim is called: choose another name")
     return tidy
 
 

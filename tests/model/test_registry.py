@@ -11,7 +11,7 @@ import pytest
 
 from photosim.errors import ModelError
 from photosim.model.card import CARD, EMBEDDING, TRUNK_GRAPH, TRUNK_WEIGHTS
-from photosim.model.registry import Registry
+from photosim.model.registry import Registry, called, is_reserved
 from photosim.model.runtime import open_runtime
 from photosim.paths import bundled_models
 from tests.models import make_model
@@ -49,6 +49,42 @@ def test_a_model_is_found_by_its_version_before_its_name(tmp_path: Path) -> None
     assert not registry.get("a").bundled
     with pytest.raises(ModelError, match="no model 'c'; there are: deepranking-v1, deepranking-v2, Holi"):
         registry.get("c")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "photosim's own",
+        " Photosim\u2019s  OWN ",
+        "photosim\u00b4s own",
+        "photosim\uff07s own",
+        "photosim\u2019s own (deepranking-v2)",
+        "photosim's earlier one",
+    ],
+)
+def test_names_of_photosims_own_models_are_reserved(name: str) -> None:
+    assert is_reserved(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["photosim's own 2", "my photosim's own", "photosims own", "own", "photosim"]
+)
+def test_other_names_are_not_reserved(name: str) -> None:
+    assert not is_reserved(name)
+
+
+def test_photosims_own_is_the_default_also_where_a_model_of_ones_own_has_that_name(tmp_path: Path) -> None:
+    add_model(tmp_path / "own", "a", "photosim's own")
+    registry = Registry(bundled_models(), tmp_path / "own")
+    for name in ("photosim's own", "photosim\u2019s own"):
+        assert registry.get(name) == registry.default()
+    newest = registry.default().version
+    assert [called(card, newest) for card in registry.cards()] == [
+        "photosim's earlier one (deepranking-v1)",
+        "photosim's own (deepranking-v2)",
+        "photosim's own",
+    ]
+    assert registry.get("a").version == "a"
 
 
 def test_a_damaged_model_of_ones_own_does_not_hide_the_others(tmp_path: Path) -> None:

@@ -121,6 +121,23 @@ def test_a_name_that_is_none_is_refused(store: ModelStore, registry: Registry, n
     assert len(registry.cards()) == 1
 
 
+def test_the_name_of_photosims_own_is_reserved(store: ModelStore, registry: Registry, tmp_path: Path) -> None:
+    card = store.keep(drafted(store, registry), "Mine")
+    for refused in (
+        lambda: store.keep(drafted(store, registry, 4), "photosim's own"),
+        lambda: store.rename(card, "PHOTOSIM\u2019S OWN"),
+    ):
+        with pytest.raises(ModelError, match="came with photosim is called: choose another name"):
+            refused()
+    entries = json.loads((card.folder / CARD).read_text())
+    (card.folder / CARD).write_text(json.dumps(entries | {"name": "photosim\u2019s own"}))
+    file = tmp_path / "own.photosim"
+    store.export(registry.get(card.version), file)
+    store.delete(registry.get(card.version))
+    assert store.import_(file).name == "photosim\u2019s own 2"
+    assert store.free_name("photosim's own (" + "x" * 63 + ")").endswith(" 2")
+
+
 @pytest.mark.parametrize("name", ["Mine", "MINE", " mine", "base", "Base", "Cafe\u0301"])
 def test_no_two_models_have_one_name(store: ModelStore, registry: Registry, name: str) -> None:
     store.keep(drafted(store, registry), "Mine")
