@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -22,11 +22,11 @@ from PySide6.QtWidgets import (
 )
 
 from photosim.catalog.answers import AnswerCounts
-from photosim.catalog.records import Folder
+from photosim.gui.facts_text import path_text
 from photosim.gui.grid_header import NoticeBar
 from photosim.gui.plain_text import plain_tip
-from photosim.gui.sidebar import distinct_names
 from photosim.gui.style import set_role
+from photosim.gui.teach.folder_choices import FolderChoice
 from photosim.gui.teach.meter import answers_text, can_train, meter_tip
 from photosim.gui.teach.page import TeachPage
 
@@ -39,10 +39,11 @@ WHOLE, FOLDER, RESULTS = 0, 1, 2
 
 @dataclass(frozen=True)
 class Scope:
-    """What to teach from: WHOLE, FOLDER (the library's folder `folder_id`) or RESULTS."""
+    """What to teach from: WHOLE, FOLDER (the library's folder `folder_id`, or what is `below`) or RESULTS."""
 
     kind: int
     folder_id: int | None = None
+    below: str = ""
 
 
 class StartPage(TeachPage):
@@ -59,7 +60,8 @@ class StartPage(TeachPage):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._photos = 0
-        self._folders: tuple[Folder, ...] = ()
+        self._folders: list[FolderChoice] = []
+        self._wanted: tuple[int, str] | None = None  # the folder chosen, though it may not be listed yet
         self._results = 0
         self._counts = AnswerCounts(0, 0, 0, 0, 0)
         self._scopes = QButtonGroup(self)
@@ -100,28 +102,38 @@ class StartPage(TeachPage):
 
     # What it is told
 
-    def set_library(self, photos: int, folders: Sequence[Folder]) -> None:
-        """How many photos the library has, and its folders; the chosen one stays chosen."""
+    def set_library(self, photos: int, folders: Sequence[FolderChoice]) -> None:
+        """How many photos the library has, and folders in it; the chosen one stays chosen."""
         self._photos = photos
-        chosen = self.folder_list.currentData()
-        self._folders = tuple(folders)
-        names = distinct_names([folder.path for folder in folders])
-        self.folder_list.blockSignals(True)
-        self.folder_list.clear()
-        for folder, name in zip(folders, names, strict=True):
-            count = self.locale().toString(folder.photos)
-            self.folder_list.addItem(
-                self.tr("{name}, {count} photos").format(name=name, count=count), folder.id
-            )
-            self.folder_list.setItemData(
-                self.folder_list.count() - 1, plain_tip(folder.path), Qt.ItemDataRole.ToolTipRole
-            )
-        self.folder_list.setCurrentIndex(max(self.folder_list.findData(chosen), 0) if folders else -1)
-        self.folder_list.blockSignals(False)
+        self.set_folders(folders)
         self.whole.setText(
             self.tr("The whole library, {count} photos").format(count=self.locale().toString(photos))
         )
         self._see_scope()
+
+    def set_folders(self, folders: Sequence[FolderChoice]) -> None:
+        """The folders to choose from; the chosen one stays chosen."""
+        self._folders = list(folders)
+        with QSignalBlocker(self.folder_list):
+            self.folder_list.clear()
+            for at, folder in enumerate(folders):
+                count = self.locale().toString(folder.photos)
+                self.folder_list.addItem(
+                    self.tr("{name}, {count} photos").format(name=path_text(folder.name), count=count)
+                    if folder.photos != 1
+                    else self.tr("{name}, 1 photo").format(name=path_text(folder.name))
+                )
+                tip = plain_tip(path_text(folder.path))
+                self.folder_list.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
+            places = [(folder.folder_id, folder.below) for folder in folders]
+            at = places.index(self._wanted) if self._wanted in places else 0
+            self.folder_list.setCurrentIndex(at if folders else -1)
+        self._see_scope()
+
+    @property
+    def _chosen_folder(self) -> FolderChoice | None:
+        at = self.folder_list.currentIndex()
+        return self._folders[at] if 0 <= at < len(self._folders) else None
 
     def set_results(self, used: int, found: int, choose: bool = False) -> None:
         """That `used` of `found` results are there to teach from, 0 for none; `choose` them."""
@@ -152,8 +164,10 @@ class StartPage(TeachPage):
 
     @property
     def scope(self) -> Scope:
-        kind = self._scopes.checkedId()
-        return Scope(kind, self.folder_list.currentData() if kind == FOLDER else None)
+        kind, folder = self._scopes.checkedId(), self._chosen_folder
+        if kind == FOLDER and folder is not None:
+            return Scope(kind, folder.folder_id, folder.below)
+        return Scope(kind)
 
     def first_focus(self) -> QWidget:
         return self.begin_button if self.begin_button.isEnabled() else self
@@ -258,14 +272,16 @@ class StartPage(TeachPage):
     # Words
 
     def _folder_chosen(self) -> None:
+        folder = self._chosen_folder
+        self._wanted = None if folder is None else (folder.folder_id, folder.below)
         self.one_folder.setChecked(True)
         self._see_scope()
 
     def _photos_in_scope(self) -> int:
         kind = self._scopes.checkedId()
         if kind == FOLDER:
-            at = self.folder_list.currentIndex()
-            return self._folders[at].photos if 0 <= at < len(self._folders) else 0
+            folder = self._chosen_folder
+            return 0 if folder is None else folder.photos
         return self._results if kind == RESULTS else self._photos
 
     def _see_scope(self) -> None:

@@ -19,6 +19,7 @@ from photosim.gui.teach.answer_page import AnswerPage
 from photosim.gui.teach.asking import SAVING, Asking
 from photosim.gui.teach.compare_page import ComparePage
 from photosim.gui.teach.exchange import AnswerExchange
+from photosim.gui.teach.folder_choices import folder_choices, top_choices
 from photosim.gui.teach.start_page import FOLDER, RESULTS, Scope, StartPage
 from photosim.gui.teach.train_page import TrainPage
 from photosim.gui.teach.tuning_control import TuningControl
@@ -64,7 +65,11 @@ class Teach(QObject):
             return
         snapshot = self._feed.snapshot
         if snapshot is not None:
-            self.start_page.set_library(snapshot.counts.photos, snapshot.folders)
+            self.start_page.set_library(snapshot.counts.photos, top_choices(snapshot.folders))
+            folders, table = snapshot.folders, snapshot.photos.table
+            self._tasks.run(
+                lambda: folder_choices(folders, table), self.start_page.set_folders, pool="questions"
+            )
         found = self._grid.shown_ids() if self._navigator.query is not None else self._results[:0]
         self._results = found[:RESULTS_AT_MOST]
         self.start_page.set_results(len(self._results), len(found), choose=from_results)
@@ -153,7 +158,7 @@ class Teach(QObject):
     def _among(self, scope: Scope) -> Callable[[], Ids | None]:
         """How to find, in a thread, the photos to ask about; None for all."""
         if scope.kind == FOLDER:
-            return lambda: self._library.catalog.shown_ids(scope.folder_id)
+            return lambda: self._library.catalog.shown_ids(scope.folder_id, scope.below)
         if scope.kind == RESULTS:
             results = self._results
             return lambda: results

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
+from photosim.catalog.records import Folder, PhotoTable
+from photosim.gui.teach.folder_choices import folder_choices
 from photosim.gui.teach.start_page import FOLDER, RESULTS, WHOLE
 from photosim.gui.teach.view import ANSWER, START
 from photosim.gui.window import MainWindow
@@ -134,10 +137,45 @@ def test_one_folder_can_be_chosen(window: MainWindow, photos: Path, qtbot: QtBot
     listed = [page.folder_list.itemText(row) for row in range(page.folder_list.count())]
     assert sorted(listed) == ["space, 3 photos", "things, 4 photos"]
     page.folder_list.setCurrentIndex(listed.index("things, 4 photos"))
-    assert page.scope.kind == FOLDER
+    assert page.scope.kind == FOLDER and page.one_folder.isChecked()
     page.begin_button.click()
     asked = next_question(window, qtbot)
     assert {Path(side.path).parent.name for side in asked.sides()} == {"things"}
+
+
+def test_a_folder_in_a_folder_can_be_chosen(window: MainWindow, photos: Path, qtbot: QtBot) -> None:
+    open_wizard(window, qtbot)
+    page = window.teach.start_page
+    listed = [page.folder_list.itemText(row) for row in range(page.folder_list.count())]
+    inside = f"{photos.name}/things, 4 photos"
+    assert listed[0] == f"{photos.name}, {PHOTOS} photos" and inside in listed
+    page.folder_list.setCurrentIndex(listed.index(inside))
+    press(window, Qt.Key.Key_Escape)
+    open_wizard(window, qtbot)
+    assert page.scope.below == "things" and page.folder_list.currentText() == inside
+    page.begin_button.click()
+    for _ in range(2):
+        asked = next_question(window, qtbot)
+        assert {Path(side.path).parent.name for side in asked.sides()} == {"things"}
+        press(window, Qt.Key.Key_Left)
+
+
+def test_the_largest_of_many_folders_are_listed_by_their_paths() -> None:
+    paths = ["a.jpg", "b/1.jpg", "b/c/2.jpg", "b/c/3.jpg", "b c/4.jpg", "d/e/5.jpg", "d/e/6.jpg", "d/e/7.jpg"]
+    zeros = np.zeros(len(paths))
+    table = PhotoTable(
+        np.arange(len(paths)), zeros.astype(np.int32), zeros, zeros.astype(np.int32), zeros > 0, paths, []
+    )
+    folders = [Folder(0, "/home/anna/Pictures", True, True, 8), Folder(1, "/mnt/more", True, True, 0)]
+
+    def found(at_most: int) -> list[tuple[str, int]]:
+        return [(choice.name, choice.photos) for choice in folder_choices(folders, table, at_most)]
+
+    below = [("b", 3), ("b/c", 2), ("b c", 1), ("d", 3), ("d/e", 3)]
+    all_of_it = [("Pictures", 8), *((f"Pictures/{name}", count) for name, count in below), ("more", 0)]
+    assert found(500) == all_of_it
+    assert found(3) == [each for each in all_of_it if each[0] not in ("Pictures/b c", "Pictures/b/c")]
+    assert folder_choices(folders, table)[2].path == "/home/anna/Pictures/b/c"
 
 
 def test_all_answers_are_forgotten_after_a_question(window: MainWindow, qtbot: QtBot) -> None:
