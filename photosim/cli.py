@@ -161,7 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     action.add_argument("model", metavar="NAME")
     action = add_action("export", "write a model of yours as one file, for others to import")
     action.add_argument("model", metavar="NAME")
-    action.add_argument("file", metavar="FILE")
+    action.add_argument(
+        "file", metavar="FILE", help="ends in .photosim, which is added where it has no ending"
+    )
     action.add_argument("--overwrite", action="store_true", help="also where FILE is there already")
     action = add_action("import", "keep a model that somebody exported")
     action.add_argument("file", metavar="FILE")
@@ -310,10 +312,15 @@ def _status(options: argparse.Namespace, folders: Folders) -> int:
         index = None if graph is None else {"count": graph.count, "recall": min(graph.recall)}
         device = choose(library.device).name
         moving = library.moving()
+        coming = library.next_card
+        model, next_model = (
+            None if card is None else _called(card, library) for card in (library.card, coming)
+        )
         report = {
             **counts,
             "folders": entries,
             "model": library.card.version,
+            "model_name": library.card.name,
             "moving": None if moving is None else asdict(moving),
             "index": index,
             "device": device,
@@ -328,9 +335,9 @@ def _status(options: argparse.Namespace, folders: Folders) -> int:
     for entry in entries:
         state = "" if entry["online"] else "  (unplugged)"
         print(f"  {entry['path']}  {entry['photos']}{state}")
-    print(f"model {report['model']}, device {device}")
+    print(f"model {model}, device {device}")
     if moving is not None:
-        print(f"moving to {moving.to}: {moving.done} of {moving.total} photos read for it")
+        print(f"moving to {next_model}: {moving.done} of {moving.total} photos read for it")
     return 0
 
 
@@ -359,7 +366,7 @@ def _search(options: argparse.Namespace, folders: Folders) -> int:
         if library.catalog.counts().photos == 0:
             raise QueryError("the library is empty: add a folder with `photosim add FOLDER`")
         if options.focus is not None and 0 in library.card.parts:
-            _say(f"the model {library.card.version} has one part: the focus changes nothing")
+            _say(f"the model {library.card.name} has one part: the focus changes nothing")
         focus = library.card.focus if focus is None else focus
         wanted = int(k)
         if options.verify:
@@ -586,21 +593,51 @@ def _models_delete(options: argparse.Namespace, folders: Folders) -> int:
 def _models_export(options: argparse.Namespace, folders: Folders) -> int:
     with _open(options, folders) as library:
         card = library.registry.get(options.model)
-        library.store.export(card, _path(options.file), options.overwrite)
+        path = _exported(options.file)
+        if path.is_file() and not options.overwrite and not card.bundled:
+            raise ModelError(f"{path} is there already: name another file, or replace it with --overwrite")
+        library.store.export(card, path, options.overwrite)
+        network = _network(card, library)
     if options.json:
-        _print_json({"name": card.name, "version": card.version, "file": options.file})
+        _print_json({"name": card.name, "version": card.version, "file": str(path)})
     else:
-        print(f"{card.name} written to {options.file}; it runs on the trunk {card.needed_trunk}")
+        print(f"{card.name} written to {path}; {network}")
     return 0
+
+
+def _exported(text: str) -> Path:
+    """The file that a model is exported to: it ends in .photosim where no ending was given."""
+    from photosim.model.store import SUFFIX
+
+    path = _path(text)
+    return path if path.suffix or path.is_dir() else path.with_name(path.name + SUFFIX)
+
+
+def _network(card: Any, library: Any) -> str:
+    """Whose network a model uses, as the window says it."""
+    if card.lender is None:
+        return f"it needs the network {card.needed_trunk}, which no installed model has"
+    if card.trunk_base is not None:
+        return "it has a network of its own"
+    return f"it uses the network of {_called(card.lender, library)}"
+
+
+def _called(card: Any, library: Any) -> str:
+    from photosim.model.registry import called
+
+    return called(card, library.registry.default().version)
 
 
 def _models_import(options: argparse.Namespace, folders: Folders) -> int:
     with _open(options, folders) as library:
         card = library.store.import_(_path(options.file))
+        network = _network(card, library)
+        if not library.has_features_for(card):
+            network += ", for which the photos have to be read again"
     if options.json:
         _print_json({"name": card.name, "version": card.version, "trunk": card.needed_trunk})
     else:
-        print(f"{card.name} is kept, on the trunk {card.needed_trunk}: `photosim models use` ranks with it")
+        print(f"{card.name} is kept; {network}: `photosim models use {shlex.quote(card.name)}` ranks with it")
     return 0
 
 
@@ -627,7 +664,7 @@ def _evaluate(options: argparse.Namespace, folders: Folders) -> int:
         card = library.registry.get(options.model) if options.model else library.card
         setup = library.setup_for(card)
         if focus is not None and 0 in card.parts:
-            _say(f"the model {card.version} has one part: the focus changes nothing")
+            _say(f"the model {card.name} has one part: the focus changes nothing")
         if options.folder is not None:
             report = measure_classes(setup, card, _path(options.folder), focus, counter.show)
         else:

@@ -89,6 +89,7 @@ def test_status_counts_photos_files_failures_and_folders(
         "offline",
         "folders",
         "model",
+        "model_name",
         "moving",
         "index",
         "device",

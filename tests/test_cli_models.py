@@ -145,7 +145,8 @@ def test_a_model_goes_from_one_library_to_another(
 ) -> None:
     file = tmp_path / "mine.photosim"
     assert answer(home, capsys, "export", "Mine", file)["file"] == str(file)
-    assert "is there already" in refused(home, capsys, "export", "Mine", file)
+    assert "is there already" in (said := refused(home, capsys, "export", "Mine", file))
+    assert "replace it with --overwrite" in said
     assert run(home, capsys, "export", "Mine", file, "--overwrite")[0] == 0
     assert "cannot be exported" in refused(home, capsys, "export", OLD, tmp_path / "old.photosim")
     assert "installed already, as Mine" in refused(home, capsys, "import", file)
@@ -158,6 +159,50 @@ def test_a_model_goes_from_one_library_to_another(
     assert "does not exist" in refused(other, capsys, "import", tmp_path / "nothing")
 
 
+def test_an_exported_file_gets_its_ending_and_the_network_is_said_in_words(
+    home: Folders, bundled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, output, _ = run(home, capsys, "export", "Mine", tmp_path / "c2")
+    file = tmp_path / "c2.photosim"
+    own = f"it uses the network of photosim's own ({OLD})"
+    assert status == 0 and output == f"Mine written to {file}; {own}\n" and file.is_file()
+    assert str(file) in refused(home, capsys, "export", "Mine", tmp_path / "c2")
+    assert answer(home, capsys, "export", "Mine", tmp_path / "c2.bin")["file"] == str(tmp_path / "c2.bin")
+    (tmp_path / "folder").mkdir()
+    assert "is there already: name another file\n" in refused(
+        home, capsys, "export", "Mine", tmp_path / "folder"
+    )
+    run(home, capsys, "delete", "Mine")
+    status, output, _ = run(home, capsys, "import", file)
+    assert output == f"Mine is kept; {own}: `photosim models use Mine` ranks with it\n"
+    run(home, capsys, "delete", "Mine")
+    make_new(bundled)
+    run(home, capsys, "use", NEW)
+    with open_library(home) as library:
+        scan_all(library)
+        library.forget_other_models()
+    _, output, _ = run(home, capsys, "import", file)
+    earlier = f"it uses the network of photosim's earlier one ({OLD})"
+    assert f"Mine is kept; {earlier}, for which the photos have to be read again: " in output
+
+
+def test_the_status_has_the_names_of_models(
+    home: Folders, bundled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def status(*words: str) -> str:
+        assert cli.run(["--data-dir", str(home.data), "status", *words]) == 0
+        return capsys.readouterr().out
+
+    assert f"\nmodel photosim's own ({OLD}), device " in status()
+    version = answer(home, capsys, "use", "Mine")["version"]
+    assert "\nmodel Mine, device " in status()
+    report = json.loads(status("--json"))
+    assert (report["model"], report["model_name"]) == (version, "Mine")
+    make_new(bundled)
+    run(home, capsys, "use", NEW)
+    assert f"\nmoving to photosim's own ({NEW}): 0 of 6 photos read for it\n" in status()
+
+
 def test_a_model_whose_trunk_nobody_has_is_refused(
     home: Folders, bundled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +212,8 @@ def test_a_model_whose_trunk_nobody_has_is_refused(
     run(home, capsys, "list")
     said = refused(home, capsys, "use", "Mine")
     assert f"needs the trunk {OLD_TRUNK}" in said
+    _, output, _ = run(home, capsys, "export", "Mine", tmp_path / "again")
+    assert f"it needs the network {OLD_TRUNK}, which no installed model has" in output
     with open_library(home) as library:
         library.delete_model("Mine")
     assert f"needs the trunk {OLD_TRUNK}" in refused(home, capsys, "import", tmp_path / "mine.photosim")

@@ -397,7 +397,7 @@ def _same(card: ModelCard, other: ModelCard) -> bool:
 
 def _opened(path: Path) -> tuple[dict[str, npt.NDArray[Any]], bytes]:
     """Tensors and card of an exported file; raises ModelError where it is no such file."""
-    foreign = ModelError(f"{path} is no model exported by photosim: choose a file that ends in {SUFFIX}")
+    foreign = ModelError(f"{path} is no photosim model: choose a file that photosim has exported")
     damaged = ModelError(f"{path} is damaged or cut off: get the file again")
     try:
         if not path.exists():

@@ -465,7 +465,7 @@ def foreign_files(folder: Path) -> Iterator[tuple[Path, str]]:
             return Path.touch, (folder / "executed",)
 
     yield folder / "nothing there.photosim", "does not exist"
-    yield folder, "is no model exported by photosim"
+    yield folder, "is no photosim model"
     for name, data in {
         "empty": b"",
         "short": b"abc",
@@ -477,10 +477,10 @@ def foreign_files(folder: Path) -> Iterator[tuple[Path, str]]:
         "endless header": (2**62).to_bytes(8, "little") + b"{" + bytes(100),
     }.items():
         (folder / name).write_bytes(data)
-        yield folder / name, "is no model exported by photosim"
+        yield folder / name, "is no photosim model"
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder / "pipe")
-        yield folder / "pipe", "is no model exported by photosim"
+        yield folder / "pipe", "is no photosim model"
     with open(folder / "huge", "wb") as file:
         file.truncate(MAX_EXPORT_BYTES + 1)
     yield folder / "huge", "too large for a model"
