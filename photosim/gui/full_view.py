@@ -17,6 +17,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from photosim.gui.overlay import focus_again
+
 GROUND = QColor(12, 13, 15)
 INK = QColor(255, 255, 255, 225)
 SHADE = QColor(0, 0, 0, 130)
@@ -118,8 +120,7 @@ class FullView(QWidget):
         self._photo_id, self._pixmap, self._sharp = None, None, False
         before, self._focus_before = self._focus_before, None
         self.hide()
-        if before is not None:
-            before.setFocus()
+        focus_again(before)
         self.closed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 
 class Overlay(QWidget):
@@ -41,8 +42,7 @@ class Overlay(QWidget):
             return
         before, self._focus_before = self._focus_before, None
         self.hide()
-        if before is not None:
-            before.setFocus()
+        focus_again(before)
         self.closed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -69,3 +69,11 @@ class Overlay(QWidget):
             Qt.FocusReason.TabFocusReason if next_ else Qt.FocusReason.BacktabFocusReason
         )
         return True
+
+
+def focus_again(widget: QWidget | None) -> None:
+    """Give the keyboard back to a widget that had it. One deleted or hidden meanwhile does not get it: the
+    keyboard stays where Qt has put it."""
+    # What is shown below a view goes on changing: photos of the query, the library's folders.
+    if widget is not None and isValid(widget) and widget.isVisible():
+        widget.setFocus()
