@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from photosim.gui.photo_list import BEST, FOLDER, NAME, NEWEST, OLDEST
-from photosim.gui.style import set_role
+from photosim.gui.style import set_role, theme
 from photosim.gui.widgets import ElidedLabel
 
 FILTER_DELAY_MS = 120
@@ -216,9 +216,10 @@ class NoticeBar(QWidget):
         self.field.setAccessibleName(self.tr("Answer"))  # until it is asked for something
         self.field.setMinimumWidth(160)
         self.field.returnPressed.connect(self._accept)
-        self.field.textChanged.connect(self._see_field)
+        self.field.textChanged.connect(self._field_changed)
         self._on_accept: Callable[[], object] | None = None
         self._had_focus: QWidget | None = None  # before it was asked
+        self._question, self._number = "", 0
         for button in (self.accept_button, self.reject_button):
             button.setAutoDefault(True)  # Enter presses the one with the focus, on every system
         self.accept_button.clicked.connect(self._accept)
@@ -249,14 +250,34 @@ class NoticeBar(QWidget):
 
     def ask_text(
         self, text: str, words: str, accept: str, reject: str, on_accept: Callable[[str], object]
-    ) -> None:
-        """Ask for words, `words` at first; `on_accept` gets what was written, which is never empty."""
+    ) -> int:
+        """Ask for words, `words` at first; `on_accept` gets what was written, which is never empty.
+
+        It stays, what was written with it, until `answered` or `refuse` is called with the number returned.
+        """
+        self.field.setReadOnly(False)
         self.field.setText(words)
         self.field.setAccessibleName(text)
         self.field.show()
         self._show(text, accept, reject, lambda: on_accept(self.field.text().strip()))
         self.field.setFocus()
         self.field.selectAll()
+        return self._number
+
+    def answered(self, number: int) -> None:
+        """The words were good: the question goes, unless it has gone or another one is there."""
+        if number == self._number:
+            self.dismiss()
+
+    def refuse(self, number: int, problem: str) -> bool:
+        """Say beside the words what is wrong with them, until they change; False where they have gone."""
+        if number != self._number or self.field.isHidden():
+            return False
+        self.field.setReadOnly(False)
+        self._say(problem, wrong=True)
+        self._see_field()
+        self.field.selectAll()
+        return True
 
     def _show(
         self,
@@ -267,18 +288,31 @@ class NoticeBar(QWidget):
         destructive: bool = False,
     ) -> None:
         self._on_accept = on_accept
+        self._question = text
+        self._number += 1
         if not self._has_focus:
             self._had_focus = self.window().focusWidget()
         set_role(self.accept_button, "" if destructive else "primary")
-        self._text.setText(text)
+        self._say(text)
         self.accept_button.setText(accept)
         self.reject_button.setText(reject)
-        self.setAccessibleName(text)
         self._see_field()
         self.show()
 
+    def _say(self, text: str, wrong: bool = False) -> None:
+        self._text.setText(text)
+        self._text.setStyleSheet(f"QLabel {{ color: {theme().less}; }}" if wrong else "")
+        self.setAccessibleName(text)
+
+    def _field_changed(self) -> None:
+        if self.text != self._question:
+            self._say(self._question)
+        self._see_field()
+
     def _see_field(self) -> None:
-        self.accept_button.setEnabled(self.field.isHidden() or bool(self.field.text().strip()))
+        waiting = self.field.isReadOnly()
+        words = bool(self.field.text().strip()) and not waiting
+        self.accept_button.setEnabled(self.field.isHidden() or words)
 
     @property
     def text(self) -> str:
@@ -287,6 +321,7 @@ class NoticeBar(QWidget):
     def dismiss(self) -> None:
         """Take the question away; the keyboard is where it was before it was asked."""
         self._on_accept = None
+        self._number += 1
         before, self._had_focus = self._had_focus, None
         # Before it hides: else Qt would choose whatever comes next, and a key would do something there.
         if self._has_focus and before is not None and isValid(before) and before.isVisible():
@@ -308,6 +343,11 @@ class NoticeBar(QWidget):
         if not self.accept_button.isEnabled():
             return
         on_accept = self._on_accept
-        self.dismiss()
+        if self.field.isHidden():
+            self.dismiss()
+        else:
+            self.field.setFocus()  # the button is off until then
+            self.field.setReadOnly(True)  # it may take a moment to say whether the words are good
+            self._see_field()
         if on_accept is not None:
             on_accept()

@@ -130,12 +130,12 @@ class Models(QObject):
         self._in_use((coming is None, coming))
 
     def ask_to_rename(self, card: ModelCard) -> None:
-        self._notice.ask_text(
+        number = self._notice.ask_text(
             self.tr("Another name for {name}:").format(name=card.name),
             card.name,
             self.tr("Rename"),
             self.tr("Cancel"),
-            lambda name: self._rename(card, name),
+            lambda name: self._rename(card, name, number),
         )
 
     def ask_to_delete(self, card: ModelCard) -> None:
@@ -236,12 +236,19 @@ class Models(QObject):
         self.said.emit(said.format(name=self._name(coming), now=self._name(self._library.card)))
         self._scans.start()
 
-    def _rename(self, card: ModelCard, name: str) -> None:
+    def _rename(self, card: ModelCard, name: str, number: int) -> None:
         def renamed(card: ModelCard) -> None:
+            self._notice.answered(number)
             self.used.emit()
             self.said.emit(self.tr("Renamed to {name}").format(name=card.name))
 
-        self._run(lambda: self._library.rename_model(card.version, name), renamed)
+        def failed(error: Exception) -> None:
+            if isinstance(error, PhotosimError) and self._notice.refuse(number, _sentence(str(error))):
+                self.read()
+            else:
+                self._failed(error)
+
+        self._tasks.run(lambda: self._library.rename_model(card.version, name), renamed, failed, pool=POOL)
 
     def _delete(self, card: ModelCard) -> None:
         library = self._library
@@ -371,6 +378,11 @@ def file_name(name: str) -> str:
     """A file name for an exported model, of letters that every system takes."""
     plain = "".join(letter if letter.isalnum() or letter in " -_." else "-" for letter in name).strip(" .")
     return f"{plain or 'model'}{SUFFIX}"
+
+
+def _sentence(line: str) -> str:
+    """An error's line where it stands by itself."""
+    return line[:1].upper() + line[1:]
 
 
 def _escaped(text: str) -> str:

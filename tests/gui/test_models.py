@@ -17,6 +17,7 @@ from photosim.gui.window import MainWindow
 from photosim.library import Library
 from photosim.model.card import CARD, EMBEDDING, ModelCard
 from photosim.model.embedding import Embedding, load_embedding
+from photosim.model.registry import Fault
 from photosim.paths import Folders
 from photosim.scan.control import ScanControl
 from photosim.scan.scanner import run_to_end, scan
@@ -195,16 +196,39 @@ def test_the_keyboard_goes_back_to_the_grid_after_an_answer(
     assert ranked.notice.isHidden() and ranked.grid.hasFocus() and ranked.teach.view is None
 
 
-def test_a_name_that_is_taken_is_refused_in_words(window: MainWindow, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("taken", [TILTED.upper(), "photosim's own"])
+def test_a_name_that_is_taken_is_refused_beside_the_field(
+    window: MainWindow, taken: str, qtbot: QtBot
+) -> None:
     keep_own(window._library, "Another", seed=6)
     window.models.read()
     settle(window, qtbot)
     choose(window, qtbot, "Another…", within="Rename")
-    window.notice.field.setText(TILTED.upper())
+    notice, question = window.notice, window.notice.text
+    notice.field.setText(taken)
+    qtbot.keyClick(notice.field, Qt.Key.Key_Return)
+    settle(window, qtbot)
+    assert notice.isVisible() and notice.field.text() == taken and notice.field.hasFocus()
+    assert "choose another name" in notice.text and notice.accessibleName() == notice.text
+    assert {TILTED, "Another"} <= set(words(window)) and not window.scan_bar.message
+    qtbot.keyClicks(notice.field, "The sea")  # in the place of what was refused
+    assert notice.text == question and notice.field.text() == "The sea"
+    qtbot.keyClick(notice.field, Qt.Key.Key_Return)
+    settle(window, qtbot)
+    assert notice.isHidden() and "The sea" in words(window)
+
+
+def test_a_name_refused_after_the_question_has_gone_is_said_below(window: MainWindow, qtbot: QtBot) -> None:
+    keep_own(window._library, "Another", seed=6)
+    window.models.read()
+    settle(window, qtbot)
+    choose(window, qtbot, "Another…", within="Rename")
+    window.notice.field.setText(TILTED)
     window.notice.accept_button.click()
+    window.models.ask_to_delete_faulty(Fault(Path("elsewhere"), "of no use"))
     settle(window, qtbot)
     assert "choose another name" in window.scan_bar.message
-    assert {TILTED, "Another"} <= set(words(window))
+    assert "elsewhere" in window.notice.text and window.notice.accept_button.isEnabled()
 
 
 def test_a_model_is_deleted_when_the_user_says_so(window: MainWindow, qtbot: QtBot) -> None:
