@@ -37,7 +37,11 @@ from photosim.model.torch_runtime import load_network, unusable
 from photosim.model.trunk_changes import load_changes, save_changes
 from photosim.teaching.gathering import Gathered
 from photosim.teaching.lesson import Lesson, Tuned, TuningProgress
+from photosim.teaching.seen import narrowed, sample_hashes, sampled, seen_alone
 from photosim.teaching.tuned_trunk import (
+    LEFT_OUT,
+    MOST_KEPT_BACK,
+    MOST_LEFT_OUT,
     MOST_TRIPLETS,
     REHEARSED,
     TrunkChanges,
@@ -52,6 +56,7 @@ from photosim.training.views import mild_view
 
 Pixels = npt.NDArray[np.uint8]
 Halves = npt.NDArray[np.float16]
+Triplets = npt.NDArray[np.int64]
 Front = Callable[[Pixels], tuple[Tensor, Tensor]]
 """Pixels [N, S, S, 3] to the base's features float32 [N, F] and what goes into the tuned blocks of kind and
 thing, float16 [N, 2, C, h, w], on the CPU."""
@@ -107,9 +112,10 @@ def tune_trunk(
     """Tune the trunk of `card` by the answers in `gathered`; the kept-back ones are not learned from.
 
     `tuner` tunes the model's embedding to a lesson, here to the answers that are not left out. Photos are
-    seen by their thumbnails, offline ones too. Phases: the tuner's, "reading" the views, "training". Raises
-    TeachingError where the model has no such trunk, thumbnails are missing, the training diverges or makes
-    nothing better, or the CPU's runtime does not compute what torch does; ModelError for damaged files.
+    seen by their thumbnails, offline ones too; answers about photos without one are left out. Phases: the
+    tuner's, "reading" the views, "training". Raises TeachingError where the model has no such trunk, too many
+    thumbnails are missing, the training diverges or makes nothing better, or the CPU's runtime does not
+    compute what torch does; ModelError for damaged files.
     """
     settings = settings or TrunkSettings()
     if not can_be_tuned(card):
@@ -118,6 +124,8 @@ def tune_trunk(
     one_thread_each()
     threads = threads or available_cores()
     rng = np.random.default_rng(seed)
+    having = thumbnails.hashes()
+    gathered, unseen = seen_alone(gathered, having)
     learned, out = left_out(gathered.lesson.triplets, rng)
     draft = yield from tuner(replace(gathered.lesson, triplets=learned))
     torch.set_num_threads(threads)  # the tuner may have wanted fewer
@@ -126,10 +134,9 @@ def tune_trunk(
     if not isinstance(network, DeepRanking):
         raise TeachingError(f"the trunk of {card.name} has one part alone and cannot be tuned: train without")
     place = _device(device)
-    if len(learned) > MOST_TRIPLETS:
-        learned = learned[np.sort(rng.choice(len(learned), MOST_TRIPLETS, replace=False))]
+    rehearsed = sample_hashes(catalog, gathered, having, REHEARSED, seed)
+    gathered, learned, out = limited(gathered, learned, out, seed)
     steps = settings.steps or steps_for(len(learned))
-    rehearsed = sample_hashes(catalog, gathered, REHEARSED, seed)
     work = _Photos(card, thumbnails, gathered, rehearsed, np.unique(learned), seed)
     front = front_of(card, network, settings.blocks, place, threads)
     try:
@@ -154,17 +161,21 @@ def tune_trunk(
         tuning.right_before,
         tuning.right_after,
         asdict(settings) | {"steps": tuning.best_step, "views": work.views, "answers": len(learned)},
+        unseen,
     )
 
 
-def sample_hashes(catalog: Catalog, gathered: Gathered, count: int, seed: int) -> list[bytes]:
-    """Photos of the library that no answer is about, at most `count`, the same for the same seed."""
-    ids = catalog.shown_ids()
-    about = catalog.ids_by_hash({*gathered.hashes, *gathered.kept_back.hashes})
-    ids = np.setdiff1d(ids, np.array(sorted(about.values()), np.int64))
-    chosen = np.random.default_rng(seed).choice(ids, min(count, len(ids)), replace=False)
-    photos = catalog.photos(np.sort(chosen).tolist())
-    return [photo.content_hash for photo in photos.values()]
+def limited(
+    gathered: Gathered, learned: Triplets, out: Triplets, seed: int
+) -> tuple[Gathered, Triplets, Triplets]:
+    """What was gathered with no more answers than can be read, by chance, and their photos alone; and of the
+    triplets to learn from and those left out, which stay, as rows of it."""
+    # Each with a chance of its own: of the kept-back ones nothing, not even their number, may matter.
+    lesson, judged = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
+    learned, out = sampled(learned, MOST_TRIPLETS, lesson), sampled(out, MOST_LEFT_OUT, lesson)
+    kept = sampled(gathered.kept_back.triplets, MOST_KEPT_BACK, judged)
+    fewer = narrowed(gathered, np.concatenate((learned, out)), kept)
+    return fewer, fewer.lesson.triplets[: len(learned)], fewer.lesson.triplets[len(learned) :]
 
 
 def check_against_torch(
@@ -245,8 +256,6 @@ class _Photos:
         long as so many rows."""
         jobs = [(number, 0) for number in range(len(self._hashes))]
         jobs += [(int(number), view) for number in self._learned for view in range(1, self.views + 1)]
-        maps: list[Tensor] = []
-        features: list[Tensor] = []
         first: list[Pixels] = []
         with ThreadPoolExecutor(threads) as pool:
             batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
@@ -257,14 +266,16 @@ class _Photos:
                     waiting = pool.map(self._pixels, batches[place + 1])
                 if sum(map(len, first)) < COMPARED:
                     first.append(pixels[: min(COMPARED, len(self._hashes))])
-                made = front(pixels)
-                features.append(made[0])
-                maps.append(made[1])
-                done = place * _BATCH + len(batch)
+                features, maps = front(pixels)
+                if place == 0:  # all at once: pieces put together at the end would take twice the memory
+                    self.features = torch.empty((len(jobs), *features.shape[1:]), dtype=features.dtype)
+                    self.maps = torch.empty((len(jobs), *maps.shape[1:]), dtype=maps.dtype)
+                rows = slice(place * _BATCH, place * _BATCH + len(batch))
+                self.features[rows], self.maps[rows] = features, maps
+                done = rows.stop
                 seconds = time.monotonic() - began
                 left = seconds / done * (len(jobs) - done + then)
                 yield TuningProgress("reading", done, len(jobs), math.nan, None, seconds, left)
-        self.maps, self.features = torch.cat(maps), torch.cat(features)
         self.compared = np.concatenate(first)[:COMPARED]
 
     def view_rows(self, photos: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -291,16 +302,14 @@ class _Photos:
         key = self._hashes[number]
         jpeg = self._thumbnails.get(key)
         if jpeg is None:
-            raise TeachingError(
-                "thumbnails are missing, by which photos are seen here: scan the library first"
-            )
+            raise TeachingError("the cache folder was emptied during the training: train again")
         try:
             if view == 0:
                 return read_photo(jpeg, self._shape).pixels
             photo = preview(jpeg, max(self._shape.size, 384))[0]
         except UnreadablePhoto as error:
             raise TeachingError(
-                f"a thumbnail cannot be read ({error.reason}): scan the library first"
+                f"a thumbnail cannot be read ({error.reason}): empty the cache folder, then train again"
             ) from error
         rng = np.random.default_rng([self._seed, view, *key])
         return mild_view(photo, rng, self._shape.size, flip=True)
@@ -405,7 +414,7 @@ class _Tuning:
         tail: _Tail,
         draft: Tuned,
         work: _Photos,
-        triplets: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+        triplets: tuple[Triplets, Triplets],
         settings: TrunkSettings,
         device: torch.device,
         rng: np.random.Generator,
@@ -510,9 +519,7 @@ class _Tuning:
         return hinges / len(self._left_out), right / len(self._left_out)
 
 
-def left_out(
-    triplets: npt.NDArray[np.int64], rng: np.random.Generator
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def left_out(triplets: Triplets, rng: np.random.Generator) -> tuple[Triplets, Triplets]:
     """Triplets [T, 3] to learn from and those left out, some fifth, all of an anchor on one side.
 
     Raises TeachingError where all are about one anchor.
@@ -523,7 +530,7 @@ def left_out(
             "all answers to learn from are about one photo: answer questions about others too"
         )
     order = rng.permutation(len(anchors))
-    count = int(np.searchsorted(np.cumsum(sizes[order]), 0.2 * len(triplets))) + 1
+    count = int(np.searchsorted(np.cumsum(sizes[order]), LEFT_OUT * len(triplets))) + 1
     out = np.isin(triplets[:, 0], anchors[order[: min(count, len(anchors) - 1)]])
     return triplets[~out], triplets[out]
 

@@ -14,8 +14,12 @@ from photosim.teaching.gathering import Gathered
 
 # Photos of the library that the tuned trunk must see as before.
 REHEARSED = 500
-# Answers beyond these teach the embedding alone: their views would take hours and more memory than there is.
-MOST_TRIPLETS = 1000
+# Answers beyond these teach the embedding alone: each is about three photos, whose maps of 49 KB each, and as
+# many of their views, would take hours to read and more memory than there is. With the most of all it is
+# 0.5 GB. Of those left out of the training, to say when to stop, and of those kept back for the comparison,
+# some are as good as all.
+MOST_TRIPLETS, MOST_LEFT_OUT, MOST_KEPT_BACK = 1000, 250, 500
+LEFT_OUT = 0.2
 MOST_VIEWS = 1500
 MOST_VIEWS_OF_ONE = 5
 # Steps for few answers, and for many.
@@ -41,7 +45,7 @@ class TrunkChanges:
     `gathered` is what it was tuned with, all features now those of the new trunk, of the photos' thumbnails:
     by them a model is judged before any photo of the library has been read again. `settings` are what was
     used, `right_before` and `right_after` the shares of left-out answers that the two trunks rank right,
-    under one embedding.
+    under one embedding. `unseen` answers were left out, since a thumbnail of their photos was missing.
     """
 
     trunk: str
@@ -51,6 +55,7 @@ class TrunkChanges:
     right_before: float
     right_after: float
     settings: dict[str, Any] = field(default_factory=dict, hash=False)
+    unseen: int = 0
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -95,10 +100,26 @@ def steps_for(triplets: int) -> int:
     return max(LEAST_STEPS, min(MOST_STEPS, 3 * triplets))
 
 
+def rows_of(answers: int, kept_back: int, photos: int) -> tuple[int, int]:
+    """How many photos and views of photos are read, at most, in a library of so many photos; and the most
+    steps."""
+    out = round(LEFT_OUT * answers)
+    learned, out = min(answers - out, MOST_TRIPLETS), min(out, MOST_LEFT_OUT)
+    asked = min(photos, 3 * (learned + out + min(kept_back, MOST_KEPT_BACK)))
+    viewed = min(photos, 3 * learned)
+    return asked + viewed * views_of_one(viewed) + min(photos - asked, REHEARSED), steps_for(learned)
+
+
 def estimate(
-    card: ModelCard, answers: int, photos: int, device: str = "auto", threads: int | None = None
+    card: ModelCard,
+    answers: int,
+    kept_back: int,
+    photos: int,
+    device: str = "auto",
+    threads: int | None = None,
 ) -> TrunkEstimate:
-    """How long so many answers, and then a library of so many photos, will take on this machine.
+    """How long so many answers to learn from, and `kept_back` others, will take on this machine, and then
+    the reading of a library of so many photos.
 
     Runs the model on a few pictures to know this machine, which takes a second: not for the GUI's thread.
     The rest is reckoned from that; a training that stops early takes less. Raises ModelError where the model
@@ -115,10 +136,8 @@ def estimate(
     began = time.perf_counter()
     runtime.features(pixels)
     unit = (time.perf_counter() - began) / _TIMED_PHOTOS / cores
-    triplets = min(answers, MOST_TRIPLETS)
-    asked = 3 * triplets
-    views: float = asked * (1 + views_of_one(asked)) + min(photos, REHEARSED)
-    views += steps_in_views(steps_for(triplets), chosen.kind)
+    read, steps = rows_of(answers, kept_back, photos)
+    views = read + steps_in_views(steps, chosen.kind)
     training = _BEFORE_AND_AFTER + unit * _A_VIEW * views
     reading = photos * unit * (_A_DECODE + (1 if chosen.kind == "cpu" else 0))
     return TrunkEstimate(training, reading, chosen.name)

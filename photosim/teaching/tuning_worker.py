@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -14,6 +15,7 @@ from photosim.model.embedding import Embedding, load_embedding
 from photosim.paths import Folders
 from photosim.teaching.gathering import Gathered, KeptBack, Tally, check, gather
 from photosim.teaching.lesson import Aspect, Lesson, Tuned, TuningProgress
+from photosim.teaching.seen import seen_alone
 from photosim.teaching.tuned_trunk import TrunkChanges
 
 Tuner = Callable[[Embedding, float, Lesson], Generator[TuningProgress, None, Tuned]]
@@ -68,6 +70,8 @@ def _tuning(setup: TuningSetup) -> Generator[TuningProgress | Finished, None, No
         gathered = gather(catalog, setup.card.trunk, answers)
         check(gathered)
         gathered = replace(gathered, lesson=replace(gathered.lesson, aspects=_aspects(setup.card)))
+        if setup.trunk:
+            _check_thumbnails(setup, gathered)  # before minutes are spent on the embedding
         tuned = yield from _tuned(setup, gathered.lesson)
         if setup.trunk:
             changes = yield from _tune_trunk(setup, catalog, gathered)
@@ -87,15 +91,17 @@ def _aspects(card: ModelCard) -> tuple[Aspect, ...]:
     return shallow_aspects(card)
 
 
+def _check_thumbnails(setup: TuningSetup, gathered: Gathered) -> None:
+    with closing(ThumbnailStore(setup.folders.thumbnails)) as thumbnails:
+        seen_alone(gathered, thumbnails.hashes())
+
+
 def _tune_trunk(
     setup: TuningSetup, catalog: Catalog, gathered: Gathered
 ) -> Generator[TuningProgress, None, TrunkChanges]:
     from photosim.teaching.trunk import tune_trunk
 
-    thumbnails = ThumbnailStore(setup.folders.thumbnails)
     tuner = partial(_tuned, setup)
     place = setup.device, setup.threads
-    try:
+    with closing(ThumbnailStore(setup.folders.thumbnails)) as thumbnails:
         return (yield from tune_trunk(setup.card, catalog, thumbnails, gathered, tuner, *place))
-    finally:
-        thumbnails.close()

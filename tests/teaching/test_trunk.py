@@ -44,6 +44,7 @@ from photosim.teaching.trunk import (
     front_by_torch,
     front_of,
     left_out,
+    limited,
     tune_trunk,
 )
 from photosim.teaching.tuned_trunk import TrunkChanges, can_be_tuned, estimate
@@ -196,7 +197,7 @@ def test_kept_back_answers_teach_nothing(
     card: ModelCard, opened: tuple[Catalog, ThumbnailStore], gathered: Gathered
 ) -> None:
     """With others kept back, of the same photos, the same trunk comes out."""
-    settings = replace(QUICK, steps=2, check_every=1)
+    settings = replace(QUICK, steps=10)
     turned = replace(gathered.kept_back, triplets=gathered.kept_back.triplets[:, [0, 2, 1]])
     ours = train(card, opened, gathered, settings, threads=1)[0]
     theirs = train(card, opened, replace(gathered, kept_back=turned), settings, threads=1)[0]
@@ -247,15 +248,50 @@ def test_a_gpu_sees_the_same_before_the_tuned_blocks(card: ModelCard) -> None:
             torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-2)
 
 
-def test_missing_thumbnails_are_named(
+def test_photos_without_a_thumbnail_are_done_without(
     card: ModelCard, opened: tuple[Catalog, ThumbnailStore], gathered: Gathered, tmp_path: Path
 ) -> None:
-    empty = ThumbnailStore(tmp_path / "thumbnails.sqlite3")
+    """Of an answer's photos one is missing, and one of those to rehearse with."""
+    catalog, thumbnails = opened
+    gone = gathered.hashes[0]
+    about = {*gathered.hashes, *gathered.kept_back.hashes}
+    free = min(thumbnails.hashes() - about)
+    fewer = ThumbnailStore(tmp_path / "thumbnails.sqlite3")
     try:
-        with pytest.raises(TeachingError, match="thumbnails are missing.*scan"):
-            train(card, (opened[0], empty), gathered)
+        fewer.put_many((item, thumbnails.get(item)) for item in thumbnails.hashes() - {gone, free})
+        changes = train(card, (catalog, fewer), gathered)[0]
+        with pytest.raises(TeachingError, match="thumbnails are missing"):
+            fewer.remove_many(about)
+            train(card, (catalog, fewer), gathered)
     finally:
-        empty.close()
+        fewer.close()
+    sides = (
+        (gathered.lesson.triplets, gathered.hashes),
+        (gathered.kept_back.triplets, gathered.kept_back.hashes),
+    )
+    assert changes.unseen == sum(
+        gone in [hashes[row] for row in triplet] for triplets, hashes in sides for triplet in triplets
+    )
+    assert 0 < changes.unseen < 45
+    assert gone not in (*changes.gathered.hashes, *changes.gathered.kept_back.hashes)
+    assert len(changes.gathered.lesson.rehearsal) == PHOTOS - 16 - 1
+
+
+def test_no_more_answers_are_read_than_there_is_memory_for(
+    card: ModelCard,
+    opened: tuple[Catalog, ThumbnailStore],
+    gathered: Gathered,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("photosim.teaching.trunk.MOST_TRIPLETS", 10)
+    monkeypatch.setattr("photosim.teaching.trunk.MOST_LEFT_OUT", 4)
+    monkeypatch.setattr("photosim.teaching.trunk.MOST_KEPT_BACK", 3)
+    lesson = gathered.lesson.triplets
+    fewer, learned, out = limited(gathered, lesson[:50], lesson[50:], 0)
+    assert (len(learned), len(out), len(fewer.kept_back.triplets)) == (10, 4, 3)
+    given = {tuple(gathered.hashes[row] for row in triplet) for triplet in lesson[:50]}
+    assert {tuple(fewer.hashes[row] for row in triplet) for triplet in learned} <= given
+    assert set(np.unique((*learned, *out))) == set(range(len(fewer.hashes)))
 
 
 def test_a_trunk_of_one_part_cannot_be_tuned(
@@ -278,7 +314,7 @@ def test_all_answers_of_an_anchor_are_on_one_side() -> None:
 
 
 def test_an_estimate_grows_with_what_there_is_to_do(card: ModelCard) -> None:
-    few, many = estimate(card, 30, 1000, "cpu", 2), estimate(card, 300, 100_000, "cpu", 2)
+    few, many = estimate(card, 30, 5, 1000, "cpu", 2), estimate(card, 300, 60, 100_000, "cpu", 2)
     assert few.device == "CPU"
     assert 0 < few.training < many.training and 0 < few.reading < many.reading / 20
 

@@ -193,7 +193,8 @@ class Teach(QObject):
         def look() -> TrunkEstimate:
             answers = library.catalog.answers.counts()
             photos = library.catalog.counts().photos
-            return estimate(card, answers.usable - answers.kept_back, photos, library.device, library.threads)
+            learned = answers.usable - answers.kept_back
+            return estimate(card, learned, answers.kept_back, photos, library.device, library.threads)
 
         self._tasks.run(
             look,
