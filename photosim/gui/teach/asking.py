@@ -19,6 +19,7 @@ from photosim.gui.tasks import Task, TaskRunner
 from photosim.gui.teach.answer_page import AnswerPage
 from photosim.gui.teach.pictures import Pictures
 from photosim.library import Library
+from photosim.teaching.thumbnails import thumbnail_of
 
 if TYPE_CHECKING:
     from photosim.teaching.questions import Questions
@@ -335,9 +336,7 @@ def take_back(library: Library, given: Given | None) -> TakenBack:
 
 
 def _side(library: Library, photo: Photo) -> Side | None:
-    data = library.thumbnails.get(photo.content_hash)
-    if data is None and _renewed(library, photo.id):  # the cache folder was emptied
-        data = library.thumbnails.get(photo.content_hash)
+    data = thumbnail_of(library, photo)
     thumbnail = QImage()
     if data is None or not thumbnail.loadFromData(data, "JPEG"):
         return None
@@ -349,13 +348,6 @@ def _side(library: Library, photo: Photo) -> Side | None:
         QSize(photo.facts.width, photo.facts.height),
         thumbnail,
     )
-
-
-def _renewed(library: Library, photo_id: int) -> bool:
-    try:
-        return library.renew_thumbnail(photo_id)
-    except PhotosimError:
-        return False  # the next scan says what is wrong with the photo
 
 
 def _tr(text: str) -> str:

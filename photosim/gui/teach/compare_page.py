@@ -28,6 +28,8 @@ from photosim.teaching.judging import Judgement, Verdict
 WORDS_WIDTH = 250
 STILL = 0.8
 """From this share on, the ten nearest of other photos are said to stay."""
+FEW_LOOKS = 2
+"""From so many earlier looks at the kept-back answers on, their figure is said to be a little too good."""
 _REQUEST_MS = 60
 
 
@@ -43,6 +45,7 @@ class ComparePage(TeachPage):
         super().__init__(parent)
         self._comparison: Comparison | None = None
         self._taken: frozenset[str] = frozenset()
+        self._looks = self._unseen = 0
         self._problem_text = ""
         self._keeping = False
         self._pictures: CardPictures | None = None
@@ -72,8 +75,20 @@ class ComparePage(TeachPage):
 
     # What the control tells
 
-    def show_comparison(self, comparison: Comparison, name: str, taken: Collection[str] = ()) -> None:
-        """Show what came of a training. `name` is one to keep it under, `taken` those it may not have."""
+    def show_comparison(
+        self,
+        comparison: Comparison,
+        name: str,
+        taken: Collection[str] = (),
+        looks: int = 0,
+        unseen: int = 0,
+    ) -> None:
+        """Show what came of a training. `name` is one to keep it under, `taken` those it may not have.
+
+        `looks` trainings were judged by the kept-back answers before, and `unseen` answers are about photos
+        that the trunk could not learn from.
+        """
+        self._looks, self._unseen = looks, unseen
         self._comparison = comparison
         self._taken = frozenset(_folded(one) for one in taken)
         self._keeping = False
@@ -112,8 +127,9 @@ class ComparePage(TeachPage):
     @property
     def words(self) -> str:
         """What the page says beside the rankings, a line for each thought."""
-        labels = (self._figure, self._sentence, self._warning, self._range, self._others, self._legend)
-        shown = (QTextDocumentFragment.fromHtml(label.text()) for label in labels if not label.isHidden())
+        shown = (
+            QTextDocumentFragment.fromHtml(label.text()) for label in self._words if not label.isHidden()
+        )
         return "\n".join(text.toPlainText().replace("\N{NO-BREAK SPACE}", " ") for text in shown)
 
     @property
@@ -125,7 +141,9 @@ class ComparePage(TeachPage):
 
     def _make_content(self) -> None:
         self._figure, self._sentence, self._warning = QLabel(), QLabel(), QLabel()
-        self._range, self._others, self._legend = QLabel(), QLabel(), QLabel()
+        self._range, self._tries, self._others, self._legend = QLabel(), QLabel(), QLabel(), QLabel()
+        muted = (self._range, self._tries, self._others, self._legend)
+        self._words = (self._figure, self._sentence, self._warning, *muted)
         large = QFont(self.font())
         large.setPointSizeF(large.pointSizeF() * 3.1)
         large.setBold(True)
@@ -135,12 +153,12 @@ class ComparePage(TeachPage):
         column = QVBoxLayout(words)
         column.setContentsMargins(8, 0, 0, 0)
         column.setSpacing(12)
-        for label in (self._figure, self._sentence, self._warning, self._range, self._others, self._legend):
+        for label in self._words:
             label.setTextFormat(Qt.TextFormat.RichText)
             label.setWordWrap(label is not self._figure)
             column.addWidget(label)
         column.addStretch(1)
-        for label in (self._range, self._others, self._legend):
+        for label in muted:
             set_role(label, "muted")
         self._range.setToolTip(self.tr("The 95 % score interval of Wilson"))
         self._rankings = QVBoxLayout()
@@ -241,6 +259,12 @@ class ComparePage(TeachPage):
             _spaced(bounds.format(low=self._percent(judgement.low), high=self._percent(judgement.high)))
         )
         self._range.setVisible(judgement.kept_back > 0)
+        tries = self.tr(
+            "The same answers have judged {count} earlier trainings. A figure that is the best of several "
+            "tries is a little too good."
+        )
+        self._tries.setText(_spaced(tries.format(count=self.locale().toString(self._looks))))
+        self._tries.setVisible(judgement.kept_back > 0 and self._looks >= FEW_LOOKS)
         unchanged = self._comparison.unchanged
         self._others.setVisible(unchanged is not None)
         if unchanged is not None:
@@ -255,6 +279,8 @@ class ComparePage(TeachPage):
                     "in the background."
                 )
             )
+        if self._unseen:
+            legend.append(self._unseen_text(self._unseen))
         self._legend.setVisible(bool(legend))
         self._legend.setText("".join(_spaced(line) for line in legend))
 
@@ -294,6 +320,17 @@ class ComparePage(TeachPage):
                 "Other kinds of photos are ranked anew as well: {share} of their ten nearest are the same."
             )
         return text.format(share=self._percent(unchanged))
+
+    def _unseen_text(self, count: int) -> str:
+        if count == 1:
+            return self.tr(
+                "One answer was left out when it learned how photos are seen: there is no small picture of "
+                "its photos."
+            )
+        return self.tr(
+            "{count} answers were left out when it learned how photos are seen: there are no small pictures "
+            "of their photos."
+        ).format(count=self.locale().toString(count))
 
     def _of(self, right: int, count: int) -> str:
         locale = self.locale()

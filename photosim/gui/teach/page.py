@@ -31,3 +31,7 @@ class TeachPage(QWidget):
     def first_focus(self) -> QWidget:
         """Who gets the keyboard when the page is shown."""
         return self
+
+    def may_leave(self) -> bool:
+        """Whether the view may be closed now, as the user wants; a page that says no asks first."""
+        return True

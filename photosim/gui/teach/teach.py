@@ -121,8 +121,17 @@ class Teach(QObject):
         self.compare_page.keep_requested.connect(lambda _: view.steps.set_step(KEEP_STEP))
         tuning.kept.connect(lambda _: self._kept())
         tuning.dropped.connect(self._dropped)
+        tuning.said.connect(self._say)
+        self.train_page.stop_requested.connect(view.close_view)
         view.closed.connect(self._leave)
         return view
+
+    def _say(self, text: str) -> None:
+        """Where it is seen: the view lies over the window's status bar."""
+        if self.view is not None and self.view.is_open:
+            self.view.say(text)
+        else:
+            self.said.emit(text)
 
     def _counted(self, counts: AnswerCounts) -> None:
         self.start_page.show_counts(counts)
@@ -205,7 +214,8 @@ class Teach(QObject):
 
     def _kept(self) -> None:
         assert self.view is not None
-        self.view.close_view()
+        if self.view.page == COMPARE:  # else it was left meanwhile, and opened anew for something else
+            self.view.close_view()
         self.kept.emit()
 
     def _dropped(self) -> None:
@@ -217,6 +227,7 @@ class Teach(QObject):
         def forgotten(_: int) -> None:
             self.start_page.say("")  # what an import brought is no more
             self.asking.forget_given()
+            self.tuning.forget_looks()
             self.asking.count()
 
         self._tasks.run(self._library.catalog.answers.clear, forgotten, pool=SAVING)

@@ -7,6 +7,7 @@ import math
 from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from photosim.gui.grid_header import NoticeBar
 from photosim.gui.style import set_role
 from photosim.gui.teach.page import TeachPage
 from photosim.gui.teach.plot import LivePlot
@@ -22,6 +23,8 @@ class TrainPage(TeachPage):
     cancel_requested = Signal()
     back_requested = Signal()
     """Back to the answers, after a failure."""
+    stop_requested = Signal()
+    """Leave the view and end a training that was to be left; it was asked for."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +66,9 @@ class TrainPage(TeachPage):
         self.begin(0, False)
 
     def _content(self) -> None:
+        self.question = NoticeBar()
+        self.question.reject_button.clicked.connect(self._go_on)
+        self.content.addWidget(self.question)
         # Empty axes would look as if something had stopped: they come with the first figure, in their room.
         self._plots = QWidget()
         policy = self._plots.sizePolicy()
@@ -119,6 +125,17 @@ class TrainPage(TeachPage):
         """How many answers are learned from, known a little later than that it has begun."""
         self._answers = answers
 
+    def show_preparing(self, done: int, count: int) -> None:
+        """Before it begins, so many of `count` thumbnails have been made anew."""
+        self._set_words(
+            self.tr("Getting your answers ready…"),
+            self.tr("Small pictures of your photos have gone, and are made anew: {done} of {count}.").format(
+                done=self.locale().toString(done), count=self.locale().toString(count)
+            ),
+        )
+        self._bar.setRange(0, count)
+        self._bar.setValue(done)
+
     def show_progress(self, progress: TuningProgress) -> None:
         last, self._last = self._last, progress
         if last is not None and progress.seconds < last.seconds:
@@ -149,7 +166,7 @@ class TrainPage(TeachPage):
         self._left.setText("")
         self._headline.setText(self.tr("Trying what was learned…"))
         self._sentence.setText(
-            self.tr("The answers kept back are looked at now, for the first and only time.")
+            self.tr("The answers kept back, which it has not learned from, are looked at now.")
         )
 
     def show_failure(self, text: str) -> None:
@@ -163,6 +180,23 @@ class TrainPage(TeachPage):
     def first_focus(self) -> QWidget:
         return self.back_button if self.failed else self.cancel_button
 
+    def may_leave(self) -> bool:
+        """A training of the trunk, which may have taken an hour, is not ended unasked."""
+        if not self._trunk or self.failed:
+            return True
+        if not self.question.isHidden():  # asked already, and Escape is no yes
+            self.question.dismiss()
+            self._go_on()
+            return False
+        self.question.ask(
+            self.tr("The training is still running. Leaving ends it, and what it has learned is lost."),
+            self.tr("Stop training"),
+            self.tr("Go on"),
+            self.stop_requested.emit,
+        )
+        self.question.reject_button.setFocus()  # what a key pressed once too often does no harm with
+        return False
+
     @property
     def failed(self) -> bool:
         """Whether the page tells of a failure."""
@@ -175,11 +209,15 @@ class TrainPage(TeachPage):
 
     # Helpers
 
+    def _go_on(self) -> None:
+        self.cancel_button.setFocus()
+
     def _cancel(self) -> None:
         self.cancel_button.setEnabled(False)  # seen at once, whatever it takes
         self.cancel_requested.emit()
 
     def _show(self, going: bool) -> None:
+        self.question.dismiss()
         self._going.setVisible(going)
         self.cancel_button.setVisible(going)
         self.cancel_button.setEnabled(True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 
-from photosim.errors import PhotosimError, TeachingError, UnreadablePhoto
+from photosim.errors import PhotosimError, TeachingError
 from photosim.gui.tasks import Task, TaskRunner
 from photosim.gui.teach.compare_page import ComparePage
 from photosim.gui.teach.train_page import TrainPage
@@ -21,9 +21,12 @@ from photosim.search.searcher import Searcher
 from photosim.teaching.comparison import Comparison, compare, compare_answered, own_queries
 from photosim.teaching.outcome import draft_of, judge_finished
 from photosim.teaching.run import Failed, Finished, TuningEvent, TuningRun
+from photosim.teaching.thumbnails import renew_for_trunk, thumbnail_of
 
 POLL_MS = 100
 POOL, ENDING = "teaching", "ending"
+LOOKS = "kept_back_looks"
+"""The setting with how many trainings the kept-back answers have judged."""
 
 T = TypeVar("T")
 
@@ -36,11 +39,24 @@ class Attempt:
         self._lock = threading.Lock()
         self._run: TuningRun | None = None
         self._cancelled = False
+        self.prepared: tuple[int, int] | None = None
+        """How many steps of `prepare` have been done, of how many."""
+
+    def prepare(self, steps: Iterable[tuple[int, int]]) -> None:
+        """Go through these, before it starts; a cancel ends them."""
+        for step in steps:
+            if self._cancelled:
+                return
+            self.prepared = step
 
     def start(self) -> None:
         with self._lock:
             if not self._cancelled:
                 self._run = self._make()
+
+    @property
+    def started(self) -> bool:
+        return self._run is not None
 
     def poll(self) -> list[TuningEvent]:
         return [] if self._run is None else self._run.poll()
@@ -58,7 +74,8 @@ class Ready:
     """What came of a training, for the user to decide on.
 
     `searcher` ranks the library by it, None where it must be made, or the library read, anew. `card` is set
-    once the model lies on the disk.
+    once the model lies on the disk. `looks` trainings were judged by the kept-back answers before this one,
+    and from `unseen` answers the trunk could not learn, since thumbnails are missing.
     """
 
     draft: Draft
@@ -66,6 +83,8 @@ class Ready:
     comparison: Comparison
     name: str
     taken: tuple[str, ...]
+    looks: int = 0
+    unseen: int = 0
     card: ModelCard | None = None
 
 
@@ -78,6 +97,8 @@ class TuningControl(QObject):
     """The version of the model that was kept: it ranks the library from now on, or, with a trunk of its own
     (it is `Library.next_card` then), once a scan has read the photos anew."""
     dropped = Signal()
+    said = Signal(str)
+    """A line on what has become of something, or cannot be begun now."""
 
     def __init__(
         self,
@@ -123,7 +144,15 @@ class TuningControl(QObject):
         self._asked = photo_ids
 
     def begin(self, trunk: bool = False) -> None:
-        """Train from the answers in the catalog, `trunk`: its last layers as well."""
+        """Train from the answers in the catalog, `trunk`: its last layers as well.
+
+        Not while a model is being put in use, which is `said`.
+        """
+        if self._keeping:
+            self.said.emit(
+                self.tr("What was learned before is still being put in use: train again in a moment")
+            )
+            return
         self._stop()
         card = self._parent_card = self._library.card
         self._attempt = attempt = Attempt(lambda: self._make_run(card, trunk))
@@ -132,6 +161,8 @@ class TuningControl(QObject):
 
         def start() -> int:
             counts = self._library.catalog.answers.counts()
+            if trunk:
+                attempt.prepare(renew_for_trunk(self._library))
             attempt.start()
             return counts.usable - counts.kept_back
 
@@ -154,8 +185,18 @@ class TuningControl(QObject):
             return
         if self._library.card.version != self._parent_card.version:
             self._stop()  # what it was compared with is no more
+            self.said.emit(
+                self.tr(
+                    "What was learned, and not kept, was let go: another model ranks the library now. Your "
+                    "answers are kept, to train again."
+                )
+            )
             return
         self._show(ready)
+
+    def forget_looks(self) -> None:
+        """All answers were forgotten: others, which nothing has been judged by, will be kept back."""
+        self._library.settings.set(LOOKS, 0)
 
     def close(self) -> None:
         """End what runs and forget what came of it. It may begin anew."""
@@ -175,6 +216,8 @@ class TuningControl(QObject):
         attempt = self._attempt
         if attempt is None:
             return
+        if attempt.prepared is not None and not attempt.started:
+            self._train.show_preparing(*attempt.prepared)
         for event in attempt.poll():
             if isinstance(event, Failed):
                 self._fail(event.reason)
@@ -193,7 +236,7 @@ class TuningControl(QObject):
         self._end_attempt()
         self._ready = ready
         self._compare.use(self._thumbnail)
-        self._compare.show_comparison(ready.comparison, ready.name, ready.taken)
+        self._compare.show_comparison(ready.comparison, ready.name, ready.taken, ready.looks, ready.unseen)
         self.page_wanted.emit(COMPARE)
 
     def _failed(self, error: Exception) -> None:
@@ -254,9 +297,10 @@ class TuningControl(QObject):
             self._task.cancel()
             self._task = None
         self._end_attempt()
-        ready, self._ready, self._keeping = self._ready, None, False
+        ready, self._ready = self._ready, None
+        keeping, self._keeping = self._keeping, False
         self._compare.clear()
-        if ready is not None and ready.card is not None:
+        if ready is not None and ready.card is not None and not keeping:
             # Written, but not used: the disk was full in between.
             card = ready.card
             self._tasks.run(lambda: self._library.delete_model(card.version), lambda _: None, pool=POOL)
@@ -273,16 +317,7 @@ class TuningControl(QObject):
     def _thumbnail(self, photo_id: int) -> bytes | None:
         """In the page's threads: a photo's thumbnail, made anew where it has gone."""
         photo = self._library.catalog.photo(photo_id)
-        if photo is None:
-            return None
-        found = self._library.thumbnails.get(photo.content_hash)
-        if found is None:
-            try:
-                self._library.renew_thumbnail(photo_id)
-            except UnreadablePhoto:
-                return None
-            found = self._library.thumbnails.get(photo.content_hash)
-        return found
+        return None if photo is None else thumbnail_of(self._library, photo)
 
 
 # In the threads of the task runner
@@ -298,19 +333,28 @@ def look(library: Library, parent: ModelCard, finished: Finished, asked: tuple[i
         raise TeachingError("another model has taken over while this one was trained: train again")
     judgement = judge_finished(library.catalog, parent, finished)
     draft = draft_of(library.store, parent, finished, judgement)
-    queries = own_queries(library.catalog.answers.all(), library.catalog, asked)
+    answers = library.catalog.answers.all()
+    if finished.trunk is not None:  # of others the new trunk has not seen the photos
+        about = {*finished.trunk.gathered.hashes, *finished.trunk.gathered.kept_back.hashes}
+        answers = [answer for answer in answers if answer.anchor in about]
+    queries = own_queries(answers, library.catalog, asked)
     searcher: Searcher | None = None
     if finished.trunk is None:
         searcher = library.searcher_for(draft)
         comparison = compare(library, searcher, judgement, queries)
     else:
         comparison = compare_answered(library, finished.tuned, finished.trunk.gathered, judgement, queries)
+    looks = library.settings.get(LOOKS, 0) if judgement.kept_back else 0
+    if judgement.kept_back:
+        library.settings.set(LOOKS, looks + 1)
     return Ready(
         draft,
         searcher,
         comparison,
         library.store.free_name(QCoreApplication.translate("TuningControl", "My similar")),
         tuple(word for card in library.registry.cards() for word in (card.name, card.version)),
+        looks,
+        0 if finished.trunk is None else finished.trunk.unseen,
     )
 
 
@@ -322,8 +366,8 @@ def keep(library: Library, ready: Ready, name: str) -> str:
     it cannot be written; what was done by then is not done again.
     """
     if ready.card is None:
-        unchanged = {"unchanged": ready.comparison.unchanged}
-        ready.card = library.store.keep(ready.draft, name, unchanged)
+        metrics = {"unchanged": ready.comparison.unchanged, "looks_before": ready.looks}
+        ready.card = library.store.keep(ready.draft, name, metrics)
     elif ready.card.name != name:
         ready.card = library.rename_model(ready.card.version, name)
     library.use_model(ready.card.version, ready.searcher)

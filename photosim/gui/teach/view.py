@@ -19,7 +19,7 @@ KEEP_STEP = 5
 class TeachView(Overlay):
     """Lies over the window. `add_page` once for each of START, ANSWER, TRAIN and COMPARE, then `show_page`.
 
-    Escape closes; `closed` is told then.
+    Escape closes, unless the page asks first; `closed` is told then.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -38,7 +38,7 @@ class TeachView(Overlay):
         self.steps = _Steps()
         self.close_button = QPushButton(self.tr("Close"))
         self.close_button.setToolTip(self.tr("Back to the photos; every answer is kept (Esc)"))
-        self.close_button.clicked.connect(self.close_view)
+        self.close_button.clicked.connect(self._leave)
         header = QWidget()
         set_role(header, "topbar")
         across = QHBoxLayout(header)
@@ -88,6 +88,10 @@ class TeachView(Overlay):
         self.message.setAccessibleName(text)
         self._notice.setVisible(bool(text))
 
+    def _leave(self) -> None:
+        if self._pages[self.page].may_leave():
+            self.close_view()
+
     # Events
 
     def event(self, event: QEvent) -> bool:
@@ -103,7 +107,7 @@ class TeachView(Overlay):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and not event.modifiers():
-            self.close_view()
+            self._leave()
         else:
             super().keyPressEvent(event)
 

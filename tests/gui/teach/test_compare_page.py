@@ -229,3 +229,23 @@ def test_another_comparison_takes_the_place_of_the_first(page: ComparePage, qtbo
     assert len(page.cards) == 3 and page.words.startswith("2 of 2")
     page.clear()
     assert page.cards == []
+
+
+def test_a_figure_that_is_one_of_several_tries_is_a_little_too_good(page: ComparePage, qtbot: QtBot) -> None:
+    for looks, said in ((0, False), (1, False), (2, True), (12, True)):
+        page.show_comparison(BETTER, "My similar", looks=looks)
+        assert ("a little too good" in page.words) is said
+        assert (f"have judged {looks} earlier trainings" in page.words) is said
+    page.show_comparison(comparison("", "", None), "My similar", looks=5)
+    assert "too good" not in page.words
+    settle(page, qtbot)
+
+
+def test_answers_that_could_not_be_seen_are_counted(page: ComparePage, qtbot: QtBot) -> None:
+    page.show_comparison(BETTER, "My similar")
+    assert "left out" not in page.words
+    page.show_comparison(BETTER, "My similar", unseen=1)
+    assert "One answer was left out" in page.words
+    page.show_comparison(BETTER, "My similar", unseen=1200)
+    assert "1,200 answers were left out when it learned how photos are seen" in page.words
+    settle(page, qtbot)

@@ -40,7 +40,7 @@ def test_it_says_what_goes_on(page: TrainPage) -> None:
     page.show_comparing()
     assert page.words == (
         "Trying what was learned…",
-        "The answers kept back are looked at now, for the first and only time.",
+        "The answers kept back, which it has not learned from, are looked at now.",
         "",
     )
 
@@ -160,3 +160,34 @@ def test_cancel_can_be_pressed_once(page: TrainPage, qtbot: QtBot) -> None:
     assert not page.cancel_button.isEnabled()
     page.begin(48, trunk=False)
     assert page.cancel_button.isEnabled()
+
+
+def test_a_training_of_the_trunk_is_not_left_unasked(page: TrainPage, qtbot: QtBot) -> None:
+    page.begin(48, trunk=True)
+    assert not page.may_leave()
+    assert page.question.isVisible() and "still running" in page.question.text
+    assert page.focusWidget() is page.question.reject_button
+    assert not page.may_leave()  # Escape again is no yes
+    assert not page.question.isVisible() and page.cancel_button.hasFocus()
+    page.may_leave()
+    page.question.reject_button.click()
+    assert not page.question.isVisible() and page.cancel_button.hasFocus()
+    page.may_leave()
+    with qtbot.waitSignal(page.stop_requested):
+        page.question.accept_button.click()
+
+
+def test_what_takes_a_minute_or_has_ended_is_left_at_once(page: TrainPage) -> None:
+    page.begin(48, trunk=False)
+    assert page.may_leave()
+    page.begin(48, trunk=True)
+    page.may_leave()
+    page.show_failure("the training diverged")
+    assert page.may_leave() and not page.question.isVisible()
+
+
+def test_thumbnails_that_are_made_anew_are_counted(page: TrainPage) -> None:
+    page.begin(0, trunk=True)
+    page.show_preparing(30, 1200)
+    assert "made anew: 30 of 1,200" in page.words[1]
+    assert (page._bar.value(), page._bar.maximum()) == (30, 1200)

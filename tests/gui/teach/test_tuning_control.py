@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from photosim.gui.tasks import TaskRunner
 from photosim.gui.teach.compare_page import ComparePage
 from photosim.gui.teach.train_page import TrainPage
-from photosim.gui.teach.tuning_control import TuningControl
+from photosim.gui.teach.tuning_control import LOOKS, TuningControl
 from photosim.gui.teach.view import ANSWER, COMPARE, TRAIN, TeachView
 from photosim.library import Library
 from photosim.model import store
@@ -29,6 +30,7 @@ from photosim.model.card import ModelCard
 from photosim.model.embedding import load_embedding
 from photosim.paths import Folders
 from photosim.search.searcher import Searcher
+from photosim.settings import Settings
 from photosim.teaching.run import TuningRun
 from photosim.teaching.tuning_worker import Tuner, tune_embedding
 from tests.gui.windows import WAIT
@@ -53,6 +55,7 @@ class Wizard:
     runs: list[TuningRun] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     dropped: int = 0
 
     def use(self, tuner: Tuner) -> None:
@@ -107,6 +110,7 @@ def wizard(taught: Folders, qtbot: QtBot) -> Iterator[Wizard]:
     control.page_wanted.connect(wizard.show)
     control.kept.connect(wizard.kept.append)
     control.dropped.connect(wizard.drop)
+    control.said.connect(wizard.said.append)
     yield wizard
     control.close()
     tasks.close()
@@ -163,7 +167,7 @@ def test_a_trained_model_is_compared_kept_and_answers_from_then_on(
 
     card = wizard.library.card
     assert (card.version, card.name, card.parent) == (wizard.kept[0], "Red things", before.version)
-    assert card.metrics["kept_back"] == kept_back
+    assert card.metrics["kept_back"] == kept_back and card.metrics["looks_before"] == 0
     after = [photo for photo in nearest(wizard.library.searcher, query) if photo != query]
     assert [photo for photo in after if photo in promised] == promised
     # And after the next start, from what lies on the disk.
@@ -269,7 +273,9 @@ def test_too_few_answers_are_said_to_be_so(wizard: Wizard, qtbot: QtBot) -> None
     assert wizard.train.words[1] == "12 answers so far: training begins at 20"
 
 
-def test_what_is_dropped_leaves_nothing(wizard: Wizard, taught: Folders, qtbot: QtBot) -> None:
+def test_what_is_dropped_leaves_nothing_but_the_count_of_looks(
+    wizard: Wizard, taught: Folders, qtbot: QtBot
+) -> None:
     before, card = files_of(taught), wizard.library.card
     wizard.use(tuners.at_once)
     until_compared(wizard, qtbot)
@@ -278,7 +284,7 @@ def test_what_is_dropped_leaves_nothing(wizard: Wizard, taught: Folders, qtbot: 
     wizard.compare.keep_button.click()
     qtbot.wait(200)
     assert wizard.kept == [] and wizard.library.card == card
-    assert files_of(taught) == before
+    assert files_of(taught) == before | {"settings.json"}
 
 
 def test_what_was_left_undecided_is_there_when_the_pages_are_opened_again(
@@ -318,6 +324,9 @@ def test_leaving_ends_a_training_and_a_model_chosen_meanwhile_ends_what_was_unde
     wizard.pages.clear()
     wizard.control.resume()
     assert wizard.pages == [] and wizard.control._ready is None
+    assert len(wizard.said) == 1 and "was let go: another model ranks the library now" in wizard.said[0]
+    wizard.control.resume()
+    assert len(wizard.said) == 1
 
 
 def test_answer_more_drops_it_and_leads_to_the_answers(wizard: Wizard, qtbot: QtBot) -> None:
@@ -403,3 +412,113 @@ def test_a_model_that_took_over_meanwhile_is_not_compared_with_what_it_is_not(
     library.use_model(first.version)
     qtbot.waitUntil(lambda: wizard.train.failed, timeout=WAIT)
     assert "another model has taken over" in wizard.train.words[1]
+
+
+def test_a_training_begun_while_a_model_is_put_in_use_does_not_undo_that(
+    wizard: Wizard, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wizard.use(tuners.at_once)
+    until_compared(wizard, qtbot)
+    written, go_on = threading.Event(), threading.Event()
+    use_model = wizard.library.use_model
+
+    def slow(version: str, searcher: Searcher | None = None) -> ModelCard:
+        written.set()
+        assert go_on.wait(30)
+        return use_model(version, searcher)
+
+    monkeypatch.setattr(wizard.library, "use_model", slow)
+    wizard.compare.keep_button.click()
+    qtbot.waitUntil(written.is_set, timeout=WAIT)
+    wizard.control.leave()
+    wizard.control.begin()
+    assert not wizard.control.training and len(wizard.runs) == 1
+    assert "still being put in use" in wizard.said[0]
+    go_on.set()
+    qtbot.waitUntil(lambda: bool(wizard.kept), timeout=WAIT)
+    qtbot.waitUntil(lambda: not wizard.tasks.busy, timeout=WAIT)
+    assert wizard.library.card.version == wizard.kept[0]
+    assert wizard.kept[0] in [card.version for card in wizard.library.registry.cards()]
+    until_compared(wizard, qtbot)
+
+
+def test_a_model_put_in_use_as_the_window_closes_is_not_deleted(
+    wizard: Wizard, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wizard.use(tuners.at_once)
+    until_compared(wizard, qtbot)
+    written, go_on = threading.Event(), threading.Event()
+    use_model = wizard.library.use_model
+
+    def slow(version: str, searcher: Searcher | None = None) -> ModelCard:
+        written.set()
+        assert go_on.wait(30)
+        return use_model(version, searcher)
+
+    monkeypatch.setattr(wizard.library, "use_model", slow)
+    wizard.compare.keep_button.click()
+    qtbot.waitUntil(written.is_set, timeout=WAIT)
+    wizard.control.close()
+    go_on.set()
+    qtbot.waitUntil(lambda: not wizard.tasks._tasks, timeout=WAIT)
+    assert wizard.library.card.name == "My similar"
+    assert wizard.library.card.version in [card.version for card in wizard.library.registry.cards()]
+
+
+def test_looks_at_the_kept_back_answers_are_counted_and_kept_with_the_model(
+    wizard: Wizard, taught: Folders, qtbot: QtBot
+) -> None:
+    wizard.use(tuners.at_once)
+    for looks in range(3):
+        until_compared(wizard, qtbot)
+        assert ("a little too good" in wizard.compare.words) is (looks == 2)
+        wizard.control.leave()
+        wizard.control.resume()  # the same look, not another one
+    wizard.compare.keep_button.click()
+    qtbot.waitUntil(lambda: bool(wizard.kept), timeout=WAIT)
+    assert wizard.library.card.metrics["looks_before"] == 2
+    assert Settings(taught.data / "settings.json").get(LOOKS, 0) == 3
+    wizard.control.forget_looks()
+    until_compared(wizard, qtbot)
+    assert "too good" not in wizard.compare.words
+
+
+def test_missing_thumbnails_are_made_anew_before_a_trunk_is_trained(wizard: Wizard, qtbot: QtBot) -> None:
+    library = wizard.library
+    all_of_them = library.thumbnails.hashes()
+    library.thumbnails.remove_many(all_of_them)
+    found: list[int] = []
+
+    def make(card: ModelCard, trunk: bool) -> TuningRun:
+        found.append(len(library.thumbnails.hashes()))
+        return TuningRun(library.folders, card, threads=1, tuner=tuners.at_once)
+
+    wizard.control._make_run = make  # type: ignore[method-assign]
+    told: list[str] = []
+    wizard.control._timer.timeout.connect(lambda: told.append(wizard.train.words[1]))
+    wizard.control.begin(trunk=True)
+    qtbot.waitUntil(lambda: wizard.shown == COMPARE, timeout=120_000)
+    assert found == [len(all_of_them)]
+    assert any(f"made anew: {done} of {len(all_of_them)}" in words for words in told for done in range(81))
+    qtbot.waitUntil(lambda: not wizard.compare.busy, timeout=WAIT)
+
+
+def test_cancel_ends_the_making_of_thumbnails(
+    wizard: Wizard, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wizard.use(tuners.at_once)
+    library = wizard.library
+    library.thumbnails.remove_many(library.thumbnails.hashes())
+    renew, made = library.renew_thumbnail, []
+
+    def slow(photo_id: int) -> bool:
+        made.append(photo_id)
+        time.sleep(0.1)
+        return renew(photo_id)
+
+    monkeypatch.setattr(library, "renew_thumbnail", slow)
+    wizard.control.begin(trunk=True)
+    qtbot.waitUntil(lambda: len(made) > 2, timeout=WAIT)
+    wizard.train.cancel_button.click()
+    qtbot.waitUntil(lambda: not wizard.tasks._tasks, timeout=WAIT)
+    assert len(made) < 40 and wizard.runs == []

@@ -90,3 +90,13 @@ def test_tab_goes_round_within_the_view(view: TeachView) -> None:
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         seen.append(QApplication.focusWidget())
     assert {button.text() for button in seen} == {"Something", "Close"}
+
+
+def test_a_page_may_ask_before_it_is_left(view: TeachView, monkeypatch: pytest.MonkeyPatch) -> None:
+    view.show_page(TRAIN)
+    monkeypatch.setattr(view._pages[TRAIN], "may_leave", lambda: False)
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    view.close_button.click()
+    assert view.is_open
+    view.close_view()  # the window itself does not ask
+    assert not view.is_open
