@@ -33,7 +33,7 @@ lint: .venv/.ready
 	.venv/bin/mypy
 
 test: .venv/.ready-tests lint
-	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest -m "not slow and not xvfb"
+	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow and not xvfb"
 	QT_QPA_PLATFORM=xcb tools/with_xvfb.sh $(PYTHON) -m pytest -m "xvfb and not slow"
 
 test-slow: .venv/.ready-tests
