@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from photosim.atomic import write_atomically
@@ -15,10 +15,17 @@ from photosim.catalog import Catalog
 from photosim.errors import TeachingError
 
 COLUMNS = ("anchor", "positive", "negative")
+MAX_ROWS = 100_000
 MAX_BYTES = 32 << 20
+"""What so many rows need with three long paths each."""
 MAX_CELL = 32_768
+NAMED = 200
+"""So many of the unknown photos are looked for on the disk: each may be on a slow one."""
 
+_MAX_LINE = 8 * MAX_CELL
 _AT_ONCE = 1000
+# Of unknown photos, so many folders are asked for their other name.
+_FOLDERS = 1000
 
 Triplet = tuple[bytes, bytes, bytes]
 _Row = tuple[int, tuple[str, ...]]
@@ -26,11 +33,14 @@ _Row = tuple[int, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class UnknownPhoto:
-    """A path, first met in this line, where the library has no photo; `exists`: but there is a file."""
+    """A path, first met in this line, where the library has no photo; `exists`: but there is a file.
+
+    None where that was not looked for: only the first NAMED ones are.
+    """
 
     line: int
     path: str
-    exists: bool
+    exists: bool | None
 
 
 @dataclass(frozen=True)
@@ -49,18 +59,20 @@ def read_answers(path: Path, catalog: Catalog) -> ReadAnswers:
     """Read a CSV file of answers about photos of the library. No photo is opened.
 
     Relative paths are looked for beside the file, then in the current folder. Raises TeachingError for a file
-    that cannot be read, is too large, or is no CSV of these columns.
+    that cannot be read, has over MAX_ROWS lines or MAX_BYTES bytes, or is no CSV of these columns.
     """
     rows, faulty = _rows(path)
     cells = dict.fromkeys(cell for _, row in rows for cell in row)
-    known = _known(cells, path, catalog)
+    places = _Places(path)
+    known = _known(cells, places, catalog)
     triplets: dict[Triplet, None] = {}
     unknown: dict[str, UnknownPhoto] = {}
     for line, row in rows:
         missing = [cell for cell in row if cell not in known]
         for cell in missing:
             if cell not in unknown:
-                unknown[cell] = UnknownPhoto(line, cell, _exists(cell, path))
+                exists = _exists(places.of(cell)) if len(unknown) < NAMED else None
+                unknown[cell] = UnknownPhoto(line, cell, exists)
         if missing:
             continue
         anchor, positive, negative = (known[cell] for cell in row)
@@ -98,13 +110,17 @@ def write_answers(path: Path, catalog: Catalog) -> int:
 
 def _rows(path: Path) -> tuple[list[_Row], list[tuple[int, str]]]:
     """The three cells of every line that has them, and the lines that have not, with what is wrong."""
-    text = _text(path)
-    _check_separator(text, path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    data = _data(path)
+    text = io.TextIOWrapper(
+        io.BytesIO(data), encoding="utf-8-sig", newline=""
+    )  # less than a whole text takes
+    reader = csv.reader(_not_too_long(text, path), strict=True)
     rows: list[_Row] = []
     faulty: list[tuple[int, str]] = []
     header: list[str] | None = None
-    for cells in _lines(reader, path):
+    for number, cells in enumerate(_lines(reader, path)):
+        if number > MAX_ROWS:
+            raise TeachingError(f"{path} has over {MAX_ROWS:,} lines: divide it into several files")
         if not any(cell.strip() for cell in cells):
             continue
         if header is None:
@@ -122,7 +138,7 @@ def _rows(path: Path) -> tuple[list[_Row], list[tuple[int, str]]]:
     return rows, faulty
 
 
-def _text(path: Path) -> str:
+def _data(path: Path) -> bytes:
     try:
         if not path.exists():
             raise TeachingError(f"{path} does not exist: name a CSV file of answers")
@@ -140,14 +156,23 @@ def _text(path: Path) -> str:
         raise TeachingError(f"{path} is not UTF-8 text: save it as CSV in UTF-8") from None
     if "\0" in text:
         raise TeachingError(f"{path} is no text: name a CSV file of answers")
-    return text
+    _check_separator(text, path)
+    return data
 
 
 def _check_separator(text: str, path: Path) -> None:
-    first = text.lstrip().split("\n", 1)[0]
+    first = text[:MAX_CELL].lstrip().split("\n", 1)[0]
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if separator in first and "," not in first:
             raise TeachingError(f"{path} is separated by {name}: save it with commas")
+
+
+def _not_too_long(lines: Iterable[str], path: Path) -> Iterator[str]:
+    """A line of nothing but commas would become very many cells."""
+    for line in lines:
+        if len(line) > _MAX_LINE:
+            raise TeachingError(f"{path} is no CSV of paths: one line has over {_MAX_LINE} characters")
+        yield line
 
 
 def _lines(reader: Iterable[list[str]], path: Path) -> Iterator[list[str]]:
@@ -172,42 +197,57 @@ def _checked_header(cells: list[str], path: Path) -> list[str]:
     return names
 
 
-def _known(cells: Iterable[str], path: Path, catalog: Catalog) -> dict[str, bytes]:
+def _known(cells: Iterable[str], places: _Places, catalog: Catalog) -> dict[str, bytes]:
     """Content hashes of those of the cells that name photos of the library."""
-    places = {cell: _places(cell, path) for cell in cells}
-    found = catalog.hashes_by_path({place for each in places.values() for place in each})
-    real = cache(os.path.realpath)
-    lacking = {
-        cell: [
-            os.path.join(real(os.path.dirname(place)), os.path.basename(place))
-            for place in each
-            if not _is_remote(place)
-        ]
-        for cell, each in places.items()
-        if not any(place in found for place in each)
-    }
-    # A folder may be in the library by another name of it.
-    found |= catalog.hashes_by_path({place for each in lacking.values() for place in each})
-    known = {}
-    for cell, each in places.items():
-        digest = next((found[place] for place in (*each, *lacking.get(cell, ())) if place in found), None)
-        if digest is not None:
-            known[cell] = digest
+    known: dict[str, bytes] = {}
+    real: dict[str, str] = {}
+    left = iter(cells)
+    while some := list(islice(left, _AT_ONCE)):
+        meant = {cell: places.of(cell) for cell in some}
+        found = catalog.hashes_by_path({place for each in meant.values() for place in each})
+        # A folder may be in the library by another name of it.
+        lacking = [cell for cell, each in meant.items() if found.keys().isdisjoint(each)]
+        for cell in lacking:
+            meant[cell] = [other for place in meant[cell] if (other := _other_name(place, real)) is not None]
+        found |= catalog.hashes_by_path({place for cell in lacking for place in meant[cell]})
+        for cell, each in meant.items():
+            digest = next((found[place] for place in each if place in found), None)
+            if digest is not None:
+                known[cell] = digest
     return known
 
 
-def _places(cell: str, path: Path) -> list[str]:
+class _Places:
     """Where a cell may mean: as it is written, or without the space around it; beside the file, or here."""
-    places = [
-        os.path.abspath(os.path.join(folder, os.path.expanduser(text)))
-        for text in (cell, cell.strip())
-        for folder in (os.path.dirname(os.path.abspath(path)), os.getcwd())
-    ]
-    return list(dict.fromkeys(places))
+
+    def __init__(self, path: Path) -> None:
+        self._folders = dict.fromkeys((os.path.dirname(os.path.abspath(path)), os.getcwd()))
+
+    def of(self, cell: str) -> list[str]:
+        places: dict[str, None] = {}
+        for text in dict.fromkeys((cell, cell.strip())):
+            # Other users' homes are not asked for: each is a question to the system, or to another machine.
+            if text == "~" or text.startswith(("~/", "~" + os.sep)):
+                text = os.path.expanduser(text)
+            for folder in self._folders:
+                places[os.path.normpath(os.path.join(folder, text))] = None
+        return list(places)
 
 
-def _exists(cell: str, path: Path) -> bool:
-    return any(os.path.isfile(place) for place in _places(cell, path) if not _is_remote(place))
+def _other_name(place: str, real: dict[str, str]) -> str | None:
+    """A place with its folder's real path, of which `real` keeps those of the first _FOLDERS folders."""
+    if _is_remote(place):
+        return None
+    folder, name = os.path.split(place)
+    if folder not in real:
+        if len(real) >= _FOLDERS:
+            return None
+        real[folder] = os.path.realpath(folder)
+    return os.path.join(real[folder], name)
+
+
+def _exists(places: Iterable[str]) -> bool:
+    return any(os.path.isfile(place) for place in places if not _is_remote(place))
 
 
 def _is_remote(place: str) -> bool:

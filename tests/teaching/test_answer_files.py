@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,12 +235,53 @@ def test_another_machine_is_not_asked(
     assert not any(place.startswith(("//", "\\\\")) for place in asked)
 
 
-def test_a_long_file_is_read_in_a_moment(catalog: Catalog, pictures: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "d{n}/x.jpg,y{n}.jpg,z{n}.jpg\n",
+        "a.jpg,b.jpg,/nowhere/{n}/x.jpg\n",
+        "~nobody{n}/x.jpg, ~/x{n}.jpg ,c.jpg\n",
+        "a.jpg,b.jpg\n",
+    ],
+)
+def test_a_long_file_is_read_in_a_moment(
+    catalog: Catalog, pictures: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    asked: list[str] = []
+    for name in ("isfile", "realpath"):
+        real = getattr(os.path, name)
+        monkeypatch.setattr(os.path, name, lambda place, real=real: asked.append(place) or real(place))
     path = pictures / "answers.csv"
-    lines = [f"a.jpg,b.jpg,x{number}.jpg\n" for number in range(5_000)]
-    path.write_text(HEADER + "".join(lines) + "a.jpg,b.jpg,c.jpg\n" * 5_000)
+    count = answer_files.MAX_ROWS - 1
+    path.write_text(HEADER + "".join(line.format(n=n) for n in range(count)) + "a.jpg,b.jpg,c.jpg\n")
+    started = time.process_time()
     read = read_answers(path, catalog)
-    assert read.triplets == (ABC,) and len(read.unknown) == 5_000
+    seconds = time.process_time() - started
+    assert (
+        read.triplets == (ABC,)
+        and len({photo.line for photo in read.unknown} | dict(read.faulty).keys()) == count
+    )
+    assert all(photo.exists is None for photo in read.unknown[answer_files.NAMED :])
+    assert len(asked) < 5_000
+    assert seconds < 8, f"{seconds:.1f} s"
+
+
+@pytest.mark.parametrize(
+    ("data", "refusal"),
+    [
+        (b"a.jpg,b.jpg,c.jpg\n" * 100_001, "has over 100,000 lines: divide it"),
+        (b"\n" * 1_000_000, "has over 100,000 lines: divide it"),
+        (b"," * (16 << 20), "one line has over"),
+    ],
+    ids=["rows", "empty lines", "cells"],
+)
+def test_a_file_of_too_much_is_refused_at_once(
+    catalog: Catalog, tmp_path: Path, data: bytes, refusal: str
+) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_bytes(HEADER.encode() + data)
+    with pytest.raises(TeachingError, match=refusal):
+        read_answers(path, catalog)
 
 
 def test_an_old_file_stays_where_the_new_one_cannot_be_written(
