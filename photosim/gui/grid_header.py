@@ -239,14 +239,16 @@ class NoticeBar(QWidget):
         reject: str,
         on_accept: Callable[[], object],
         destructive: bool = False,
-    ) -> None:
+    ) -> int:
         """Ask; `on_accept` is called for the first answer. A newer question replaces an older one.
 
         Where `accept` takes something away for good (`destructive`), the keyboard is given to `reject`.
+        Returns a number by which `answered` takes the question back.
         """
         self.field.hide()
         self._show(text, accept, reject, on_accept, destructive)
         (self.reject_button if destructive else self.accept_button).setFocus()
+        return self._number
 
     def ask_text(
         self, text: str, words: str, accept: str, reject: str, on_accept: Callable[[str], object]
@@ -265,7 +267,7 @@ class NoticeBar(QWidget):
         return self._number
 
     def answered(self, number: int) -> None:
-        """The words were good: the question goes, unless it has gone or another one is there."""
+        """It needs no answer any more: the question goes, unless it has gone or another one is there."""
         if number == self._number:
             self.dismiss()
 

@@ -97,6 +97,7 @@ class Models(QObject):
         self._library, self._tasks, self._scans = library, tasks, scans
         self._notice, self._window = notice, parent
         self._known: ModelList | None = None
+        self._offer = 0
         self.menu = menu
         menu.setToolTipsVisible(True)
         menu.aboutToShow.connect(self._about_to_show)
@@ -113,6 +114,10 @@ class Models(QObject):
             self.menu.popup(at)
 
         self._tasks.run(lambda: read_models(self._library), read, pool=POOL)
+
+    def let_go(self) -> None:
+        """Take back the offer to rank with what was imported: something else is being done."""
+        self._notice.answered(self._offer)
 
     # What it offers
 
@@ -203,7 +208,7 @@ class Models(QObject):
             card, is_read_for = outcome
             self.said.emit(self._imported_text(card, is_read_for))
             self.read()
-            self._notice.ask(
+            self._offer = self._notice.ask(
                 self.tr("{name} is among your models now. Rank with it?").format(name=card.name),
                 self.tr("Rank with it"),
                 self.tr("Not now"),

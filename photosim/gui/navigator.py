@@ -33,6 +33,8 @@ NOTHING: Ids = np.empty(0, dtype=np.int64)
 class Navigator(QObject):
     """Shows views in the grid, its header and the query bar. A query becomes a view once it is answered."""
 
+    left = Signal()
+    """The user goes on to another query or place: what was said of the one before is out of date."""
     opened = Signal(object)
     """View: it is what the window is about from now on; its photos may still be on their way."""
     shown = Signal(object)
@@ -100,6 +102,8 @@ class Navigator(QObject):
 
     def go(self, view: View) -> None:
         """Show a view as a step of its own: back leads to where one was."""
+        if self.history.current is not None:
+            self.left.emit()
         if isinstance(view, Similar):
             self._ask(view, as_step=True)
         elif self._asked is not None or view != self.view:
@@ -119,7 +123,7 @@ class Navigator(QObject):
     def add(self, items: tuple[QueryItem, ...]) -> None:
         """Add photos to the query, or begin one with them."""
         query = self.query
-        if query is None:
+        if query is None or not items:
             self.find(items)
         else:
             self.go(query.with_items(items))
@@ -345,6 +349,7 @@ class Navigator(QObject):
         visit = step()
         if visit is None:
             return
+        self.left.emit()
         self._answer = None
         self._open(visit.view, visit)
         if isinstance(visit.view, Similar):

@@ -211,6 +211,11 @@ class ScanBar(QWidget):
         self.undo_button.setVisible(on_undo is not None)
         self._message_timer.start(ERROR_MS if error else MESSAGE_MS)
 
+    def clear_error(self) -> None:
+        """What went wrong is of no interest any more; a line of another kind stays its while."""
+        if self._message.is_error:
+            self.clear_message()
+
     def clear_message(self) -> None:
         self._message_timer.stop()
         self._message.set_line("", False)
@@ -303,14 +308,14 @@ class _Message(QPushButton):
     def __init__(self) -> None:
         super().__init__()
         self.line = ""
-        self._error = False
+        self.is_error = False
         set_role(self, "link")
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.hide()
         self.setAccessibleName(self.tr("No message"))
 
     def set_line(self, line: str, error: bool) -> None:
-        self.line, self._error = line, error
+        self.line, self.is_error = line, error
         self.setAccessibleName(line or self.tr("No message"))
         self.setToolTip(plain_tip(line))
         self.setVisible(bool(line))

@@ -120,6 +120,7 @@ class MainWindow(QMainWindow):
         self.keeper.add_folders(paths)
 
     def say(self, text: str, error: bool = False) -> None:
+        self.models.let_go()
         self.scan_bar.say(text, error)
         self.scan_bar.show()
 
@@ -181,6 +182,8 @@ class MainWindow(QMainWindow):
         self.loader.missing.connect(self.mender.mend)
         self.mender.mended.connect(self.loader.retry)
         self.feed.changed.connect(self._library_read)
+        navigator.left.connect(self.scan_bar.clear_error)
+        navigator.left.connect(self.models.let_go)
         navigator.opened.connect(self._opened)
         navigator.shown.connect(self._shown)
         navigator.problem.connect(self._fail)
@@ -233,6 +236,7 @@ class MainWindow(QMainWindow):
         self.keeper.said.connect(self.say)
         self.keeper.model_changed.connect(self._show_model)
         self.keeper.model_changed.connect(self.models.read)
+        self.keeper.model_changed.connect(self.models.let_go)
         self.models.said.connect(self.say)
         self.models.failed.connect(self._fail)
         self.models.used.connect(self.keeper.model_used)
@@ -358,8 +362,6 @@ class MainWindow(QMainWindow):
 
     def _take(self, drop: Drop, add: bool) -> None:
         """A drop or a paste: photos become the query, folders are offered to the library."""
-        if drop.refused:
-            self._fail(drop.refused)
         if drop.folders and self._parts.inviting:
             self.add_folders(drop.folders)  # it was asked for
         elif drop.folders:
@@ -367,13 +369,13 @@ class MainWindow(QMainWindow):
         items = views.from_files(list(drop.files))
         if drop.image is not None:
             items = (*items, QueryItem(image=drop.image))
-        if not items:
-            return
-        if add:
+        if items and add:
             self.navigator.add(items)
             self._choose_page()
-        else:
+        elif items:
             self._find(items)
+        if drop.refused:  # after what a new query takes away
+            self._fail(drop.refused)
 
     def _paste(self) -> None:
         self._take(read_clipboard(), add=False)

@@ -284,6 +284,39 @@ def test_a_model_goes_out_as_one_file_and_comes_back(
     assert window._library.card.name == TILTED and checked(window) == [TILTED]
 
 
+@pytest.fixture
+def offered(ranked: MainWindow, tmp_path: Path, qtbot: QtBot) -> MainWindow:
+    """The window that has just imported a model, and asks whether to rank with it."""
+    file = tmp_path / "sky.photosim"
+    ranked._library.store.export(ranked._library.registry.get(TILTED), file)
+    ranked._library.delete_model(TILTED)
+    keep_own(ranked._library, "Another", seed=6)
+    ranked.models.import_(file)
+    settle(ranked, qtbot)
+    assert ranked.notice.isVisible() and "Rank with it?" in ranked.notice.text
+    return ranked
+
+
+def test_an_offer_goes_with_the_next_query(offered: MainWindow, pictures: list[Path], qtbot: QtBot) -> None:
+    find(offered, qtbot, pictures[5])
+    assert offered.notice.isHidden()
+
+
+def test_an_offer_goes_when_another_model_is_chosen(offered: MainWindow, qtbot: QtBot) -> None:
+    choose(offered, qtbot, "Another")
+    assert offered.notice.isHidden() and offered._library.card.name == "Another"
+
+
+def test_an_offer_goes_with_the_next_message_and_another_question_stays(
+    offered: MainWindow, qtbot: QtBot
+) -> None:
+    offered.say("Something else")
+    assert offered.notice.isHidden()
+    choose(offered, qtbot, f"{TILTED}…", within="Delete")
+    offered.say("Something else again")
+    assert offered.notice.isVisible()
+
+
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x02}q\x00."])
 def test_what_is_no_model_is_refused_in_a_line(
     window: MainWindow, content: bytes, tmp_path: Path, qtbot: QtBot

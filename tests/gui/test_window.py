@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from photosim.gui import query_runner
+from photosim.gui.photo_actions import MANY
 from photosim.gui.views import FOLDER, OFFLINE, Browse, Similar
 from photosim.gui.window import MainWindow
 from photosim.library import Library
@@ -606,3 +607,26 @@ def test_a_new_query_looks_at_the_whole_library_and_not_at_what_was_filtered(
         qtbot.keyClick(window.grid, Qt.Key.Key_Return)
     assert len(window.grid.shown_ids()) == everything
     assert window.header.filter.text() == ""
+
+
+def test_what_went_wrong_is_said_until_the_user_goes_on(
+    window: MainWindow, photos: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    left = photos / "things" / "motorcycle_left.png"
+    find(window, qtbot, left)
+    too_many = [id_of(window, left.name)] * (MANY + 1)
+    for ask in (window.photo_actions.find, window.photo_actions.add, window.photo_actions.more):
+        ask(too_many)
+        assert "is too large" in window.scan_bar.message
+        window.navigator.go(Browse())
+        assert not window.scan_bar.message
+        window.navigator.go_back()
+        settle(window, qtbot)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo")
+    with qtbot.waitSignal(window.results_shown, timeout=WAIT):
+        window.show_query([left, broken])
+    assert str(broken) in window.scan_bar.message, "this query's own problem stays"
+    window.say("Renamed to Sky")
+    window.navigator.go(Browse())
+    assert window.scan_bar.message == "Renamed to Sky", "what went well has its time"
