@@ -158,7 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     action.add_argument("model", metavar="OLD")
     action.add_argument("name", metavar="NEW")
     action = add_action("delete", "delete a model of yours")
-    action.add_argument("model", metavar="NAME")
+    action.add_argument(
+        "model", metavar="NAME", help="its name or version; its folder's if it cannot be used"
+    )
     action = add_action("export", "write a model of yours as one file, for others to import")
     action.add_argument("model", metavar="NAME")
     action.add_argument(
@@ -489,10 +491,27 @@ def _train(options: argparse.Namespace, folders: Folders) -> int:
             f"({100 * judgement.low:.0f} to {100 * judgement.high:.0f} % with 95 % confidence)"
         )
         print(f"{judgement.verdict.value}; focus {card.focus:.2f}")
+        for line in _of_note(tally):
+            print(line)
     if not judgement.improved:
         _say("more answers may help: the model is kept all the same, `photosim models delete` deletes it")
     _say(f"kept, and not in use yet: `photosim models use {shlex.quote(card.name)}` ranks with it")
     return 0
+
+
+def _of_note(tally: Any) -> list[str]:
+    """What of the answers a user may want to look at, a line for each."""
+    lines = []
+    if tally.contradicting:
+        lines.append(
+            f"{tally.contradicting} of the answers contradict each other; they are used all the same"
+        )
+    if tally.gone:
+        lines.append(
+            f"{tally.gone} of the answers left out: about photos that have not been read for this model, "
+            "`photosim scan` reads them"
+        )
+    return lines
 
 
 def _say_unused(read: Any) -> None:
@@ -537,7 +556,7 @@ def _models_list(options: argparse.Namespace, folders: Folders) -> int:
         ]
         own = library.registry.default().version
         for fault in library.registry.faults():
-            _say(str(fault))
+            _say(f"{fault}; `photosim models delete {shlex.quote(fault.folder.name)}` deletes it")
     if options.json:
         _print_json({"models": models})
         return 0
@@ -582,11 +601,18 @@ def _models_rename(options: argparse.Namespace, folders: Folders) -> int:
 
 def _models_delete(options: argparse.Namespace, folders: Folders) -> int:
     with _open(options, folders) as library:
-        card = library.delete_model(options.model)
+        # What cannot be used has no name but its folder's, which is its version.
+        faulty = [fault.folder for fault in library.registry.faults() if fault.folder.name == options.model]
+        if faulty:
+            library.delete_faulty_model(faulty[0])
+            name = version = faulty[0].name
+        else:
+            card = library.delete_model(options.model)
+            name, version = card.name, card.version
     if options.json:
-        _print_json({"name": card.name, "version": card.version})
+        _print_json({"name": name, "version": version})
     else:
-        print(f"{card.name} is deleted; photos and answers are untouched")
+        print(f"{name} is deleted; photos and answers are untouched")
     return 0
 
 

@@ -127,6 +127,28 @@ def test_a_card_of_impossible_numbers_is_named_and_hides_no_other(
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_model_that_cannot_be_used_is_deleted_by_its_folders_name(
+    home: Folders, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    for name in ("mine-old", "mine-other"):
+        make_model(home.models, name, OLD_TRUNK, with_trunk=False)
+        (home.models / name / CARD).write_text("{")
+    _, _, errors = run(home, capsys, "list")
+    assert "`photosim models delete mine-old` deletes it" in errors
+    status, output, errors = run(home, capsys, "delete", "mine-old", *words)
+    assert (status, errors) == (0, "")
+    if words:
+        assert json.loads(output) == {"name": "mine-old", "version": "mine-old"}
+    else:
+        assert output == "mine-old is deleted; photos and answers are untouched\n"
+    assert not (home.models / "mine-old").exists() and (home.models / "mine-other").exists()
+    assert "there is no model 'mine-old'" in refused(home, capsys, "delete", "mine-old")
+    assert "there is no model '../models/mine-other'" in refused(
+        home, capsys, "delete", "../models/mine-other"
+    )
+
+
 def test_a_model_is_renamed_and_deleted(home: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(home, capsys, "rename", "Mine", "Yours")["name"] == "Yours"
     assert "called 'colours-v1' already" in refused(home, capsys, "rename", "Yours", OLD)
