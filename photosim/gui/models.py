@@ -144,15 +144,34 @@ class Models(QObject):
         )
 
     def ask_to_delete(self, card: ModelCard) -> None:
-        text = self.tr("Delete {name}? Your answers stay, so that it can be taught again.")
-        if card.version == self._library.card.version:
+        """Ask, in words that tell what follows: what ranks after it may need the photos read first."""
+        library = self._library
+
+        def must_read() -> bool:
+            return card.version == library.card.version and not library.has_features_for(
+                library.registry.default()
+            )
+
+        self._run(must_read, lambda must_read: self._ask_to_delete(card, must_read))
+
+    def _ask_to_delete(self, card: ModelCard, must_read: bool) -> None:
+        accept, reject = self.tr("Delete"), self.tr("Keep")
+        if must_read:
+            accept, reject = self.tr("Read the photos"), self.tr("Not now")
+            text = self.tr(
+                "{name} ranks now, and the photos must be read for photosim’s own before it can be deleted. "
+                "Read them, in the background?"
+            )
+        elif card.version == self._library.card.version:
             text = self.tr("Delete {name}? It ranks now: photosim’s own takes its place. Your answers stay.")
+        else:
+            text = self.tr("Delete {name}? Your answers stay, so that it can be taught again.")
         self._notice.ask(
             text.format(name=card.name),
-            self.tr("Delete"),
-            self.tr("Keep"),
-            lambda: self._delete(card),
-            destructive=True,
+            accept,
+            reject,
+            self._make_way if must_read else lambda: self._delete(card),
+            destructive=not must_read,
         )
 
     def ask_to_delete_faulty(self, fault: Fault) -> None:
@@ -266,17 +285,24 @@ class Models(QObject):
             return True, None
 
         def deleted(outcome: tuple[bool, ModelCard | None]) -> None:
-            self._in_use(
-                outcome,
-                self.tr(
-                    "{now} can be deleted once the photos are read for {name}, in the background; it ranks "
-                    "until then"
-                ),
-            )
+            self._making_way(outcome)
             if outcome[0]:
                 self.said.emit(self.tr("Deleted {name}").format(name=card.name))
 
         self._run(delete, deleted)
+
+    def _make_way(self) -> None:
+        """Have the photos read for photosim's own, so that the model that ranks can be deleted after that."""
+        self._run(lambda: (self._library.revert_to_bundled(), self._library.next_card), self._making_way)
+
+    def _making_way(self, outcome: tuple[bool, ModelCard | None]) -> None:
+        self._in_use(
+            outcome,
+            self.tr(
+                "{now} can be deleted once the photos are read for {name}, in the background; it ranks until "
+                "then"
+            ),
+        )
 
     def _delete_faulty(self, fault: Fault) -> None:
         def deleted(_: object) -> None:

@@ -428,8 +428,17 @@ def test_a_model_that_ranks_goes_only_once_the_photos_are_read_for_what_follows(
     assert not window._library.has_features_for(window._library.registry.default())
     said: list[str] = []
     window.models.said.connect(said.append)
-    delete = lambda: (entry(window, "Mine…", within="Delete").trigger(), window.notice.accept_button.click())  # noqa: E731
-    delete()
+
+    def ask() -> str:
+        window.notice.dismiss()
+        entry(window, "Mine…", within="Delete").trigger()
+        qtbot.waitUntil(window.notice.isVisible, timeout=WAIT)
+        return window.notice.text
+
+    asked = ask()
+    assert "must be read for photosim’s own before it can be deleted" in asked and "takes" not in asked
+    assert window.notice.accept_button.text() == "Read the photos"
+    window.notice.accept_button.click()
     qtbot.waitUntil(lambda: bool(said), timeout=WAIT)
     own = f"photosim’s own ({NEW})"
     assert said == [
@@ -439,9 +448,22 @@ def test_a_model_that_ranks_goes_only_once_the_photos_are_read_for_what_follows(
     qtbot.waitUntil(lambda: window._library.card.version == NEW, timeout=WAIT)
     settle(window, qtbot)
     assert checked(window) == [own] and "Mine" in words(window)
-    delete()
+    assert ask() == "Delete Mine? Your answers stay, so that it can be taught again."
+    window.notice.accept_button.click()
     settle(window, qtbot)
     assert said[1:] == ["Deleted Mine"] and not (folders.models / "mine-old").exists()
+
+
+def test_a_model_stays_where_its_successor_has_got_new_photos_to_read_since_it_was_asked(
+    of_another_trunk: MainWindow, folders: Folders, qtbot: QtBot
+) -> None:
+    window = of_another_trunk
+    window.models._ask_to_delete(window._library.card, must_read=False)
+    assert "takes its place" in window.notice.text
+    window.notice.accept_button.click()
+    qtbot.waitUntil(lambda: window._library.card.version == NEW, timeout=WAIT)
+    settle(window, qtbot)
+    assert (folders.models / "mine-old").exists() and "Mine" in words(window)
 
 
 def test_an_import_says_whose_network_the_model_uses(
