@@ -235,7 +235,10 @@ class _Places:
 
 
 def _other_name(place: str, real: dict[str, str]) -> str | None:
-    """A place with its folder's real path, of which `real` keeps those of the first _FOLDERS folders."""
+    """A place with its folder's real path; None where that is the same, or not among the first _FOLDERS.
+
+    `real` keeps those that have been asked for.
+    """
     if _is_remote(place):
         return None
     folder, name = os.path.split(place)
@@ -243,7 +246,7 @@ def _other_name(place: str, real: dict[str, str]) -> str | None:
         if len(real) >= _FOLDERS:
             return None
         real[folder] = os.path.realpath(folder)
-    return os.path.join(real[folder], name)
+    return None if real[folder] == folder else os.path.join(real[folder], name)
 
 
 def _exists(places: Iterable[str]) -> bool:

@@ -15,15 +15,20 @@ from photosim.gui.file_choice import choose_file, choose_new_file
 from photosim.gui.tasks import TaskRunner
 from photosim.gui.teach.asking import SAVING
 from photosim.library import Library
-from photosim.teaching.answer_files import ReadAnswers, read_answers, write_answers
+from photosim.teaching.answer_files import ReadAnswers, UnknownPhoto, read_answers, write_answers
+
+READING = "reading answers"
+"""The pool in which a file is read, so that no answer given meanwhile waits for it."""
+LINES = 200
+"""So many lines are shown of those that could not be used."""
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What came of reading a file: how many of its answers were `new`, and all that it says."""
+class Reading:
+    """What a file says, and the `lines` to show of what could not be used."""
 
-    new: int
-    read: ReadAnswers
+    answers: ReadAnswers
+    lines: list[str]
 
 
 class AnswerExchange(QObject):
@@ -54,13 +59,24 @@ class AnswerExchange(QObject):
     def read(self, path: Path) -> None:
         """Add the answers of a file to those that are there."""
 
-        def done(imported: Imported) -> None:
-            self.said.emit(import_text(imported, path_text(path.name)), import_lines(imported.read))
+        name = path_text(path.name)
+        catalog = self._library.catalog
+
+        def read(reading: Reading) -> None:
+            triplets = reading.answers.triplets
+            self._tasks.run(
+                lambda: len(catalog.answers.add_many(triplets, "file")),
+                lambda new: added(reading, new),
+                self._failed,
+                pool=SAVING,
+            )
+
+        def added(reading: Reading, new: int) -> None:
+            self.said.emit(import_text(new, reading.answers, name), reading.lines)
             self.changed.emit()
 
-        self.said.emit(self.tr("Reading {name}…").format(name=path_text(path.name)), [])
-        catalog = self._library.catalog
-        self._tasks.run(lambda: add_from(path, catalog), done, self._failed, pool=SAVING)
+        self.said.emit(self.tr("Reading {name}…").format(name=name), [])
+        self._tasks.run(lambda: read_file(path, catalog), read, self._failed, pool=READING)
 
     def write(self, path: Path) -> None:
         """Write all answers to a file."""
@@ -81,17 +97,16 @@ class AnswerExchange(QObject):
         self.said.emit(self.tr("Not done: {reason}.").format(reason=error), [])
 
 
-def add_from(path: Path, catalog: Catalog) -> Imported:
-    """Read a file of answers and save those about known photos. Raises TeachingError, LibraryError."""
-    read = read_answers(path, catalog)
-    return Imported(len(catalog.answers.add_many(read.triplets, "file")), read)
+def read_file(path: Path, catalog: Catalog) -> Reading:
+    """Read a file of answers, and say what of it cannot be used. Raises TeachingError, LibraryError."""
+    answers = read_answers(path, catalog)
+    return Reading(answers, import_lines(answers))
 
 
-def import_text(imported: Imported, name: str) -> str:
-    """What came of reading the file `name`, in some sentences."""
-    read = imported.read
-    texts = [_tr("{count} answers of {name} were added.").format(count=_number(imported.new), name=name)]
-    known = len(read.triplets) - imported.new
+def import_text(new: int, read: ReadAnswers, name: str) -> str:
+    """What came of the file `name`, of whose answers so many were new, in some sentences."""
+    texts = [_tr("{count} answers of {name} were added.").format(count=_number(new), name=name)]
+    known = len(read.triplets) - new
     if known:
         texts.append(_tr("{count} were there already.").format(count=_number(known)))
     if read.unknown or read.faulty:
@@ -100,20 +115,24 @@ def import_text(imported: Imported, name: str) -> str:
 
 
 def import_lines(read: ReadAnswers) -> list[str]:
-    """The photos and lines of a file that could not be used, in its order."""
+    """The first photos and lines of a file that could not be used, in its order, and how many more."""
+    left_out = sorted(
+        [(photo.line, photo) for photo in read.unknown] + [(line, reason) for line, reason in read.faulty],
+        key=lambda each: each[0],
+    )
     lines = [
-        (
-            photo.line,
-            _tr("not in the library: {path}") if photo.exists else _tr("there is no such file: {path}"),
-            path_text(photo.path),
-        )
-        for photo in read.unknown
+        _tr("line {line}: {what}").format(line=line, what=_reason(what)) for line, what in left_out[:LINES]
     ]
-    lines += [(line, "{path}", reason) for line, reason in read.faulty]
-    return [
-        _tr("line {line}: {what}").format(line=line, what=what.format(path=path))
-        for line, what, path in sorted(lines)
-    ]
+    if len(left_out) > LINES:
+        lines.append(_tr("and {count} more").format(count=_number(len(left_out) - LINES)))
+    return lines
+
+
+def _reason(what: UnknownPhoto | str) -> str:
+    if isinstance(what, str):
+        return what
+    text = _tr("there is no such file: {path}") if what.exists is False else _tr("not in the library: {path}")
+    return text.format(path=path_text(what.path))
 
 
 def _number(count: int) -> str:

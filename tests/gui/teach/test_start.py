@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from photosim.catalog.records import Folder, PhotoTable
+from photosim.gui.teach.asking import SAVING
 from photosim.gui.teach.folder_choices import folder_choices
 from photosim.gui.teach.start_page import FOLDER, RESULTS, WHOLE
 from photosim.gui.teach.view import ANSWER, START
@@ -256,6 +257,32 @@ def test_answers_go_to_a_file_and_come_back(window: MainWindow, tmp_path: Path, 
     window.teach.exchange.read(file)
     settle(window, qtbot)
     assert "0 answers of my answers.csv were added. 3 were there already." in page.said.text()
+
+
+def test_a_long_file_of_unknown_photos_keeps_nobody_waiting(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    view = open_wizard(window, qtbot)
+    page, catalog = window.teach.start_page, window._library.catalog
+    a, b, c, *_ = window.feed.snapshot.photos.table.hashes
+    file = tmp_path / "long.csv"
+    rows = "".join(f"x{number}.jpg,y{number}.jpg,z{number}.jpg\n" for number in range(30_000))
+    file.write_text("anchor,positive,negative\n" + rows)
+    window.teach.exchange.read(file)
+    saved: list[str] = []
+    window.tasks.run(
+        lambda: catalog.answers.add(a, b, c, source="question"),
+        lambda _: saved.append(page.said.text()),
+        pool=SAVING,
+    )
+    qtbot.waitUntil(lambda: bool(saved), timeout=WAIT)
+    assert saved == ["Reading long.csv…"]
+    settle(window, qtbot)
+    assert "0 answers of long.csv were added. What was left out" in page.said.text()
+    lines = page.said_list.toPlainText().splitlines()
+    assert lines[0] == "line 2: there is no such file: x0.jpg"
+    assert len(lines) == 201
+    assert lines[-1] == f"and {view.locale().toString(90_000 - 200)} more"
 
 
 def test_a_file_that_is_none_is_refused_in_words(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
