@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ import psutil
 import pytest
 
 from photosim.catalog import Answer, Catalog
+from photosim.cli import _of_note
 from photosim.library import Library
 from photosim.paths import Folders
 from photosim.teaching.answer_files import read_answers, write_answers
+from photosim.teaching.gathering import Tally
 from tests.commands import CHECKOUT, command, photosim, photosim_json
+from tests.gui.libraries import folders_in
 from tests.teaching.made_library import answer_by_redness, copy_of_library
 
 pytestmark = pytest.mark.timeout(180)
@@ -39,8 +44,11 @@ def folders(base: Path, tmp_path: Path) -> Folders:
 
 @pytest.fixture
 def file(folders: Folders, tmp_path: Path) -> Path:
+    return made_file(folders, tmp_path / "answers.csv")
+
+
+def made_file(folders: Folders, path: Path) -> Path:
     """A file of answers by redness; the library itself has none."""
-    path = tmp_path / "answers.csv"
     catalog = Catalog(folders.catalog)
     answer_by_redness(catalog, ANSWERS)
     assert write_answers(path, catalog) == ANSWERS
@@ -49,6 +57,42 @@ def file(folders: Folders, tmp_path: Path) -> Path:
         connection.execute("DELETE FROM answer_sides")
     catalog.close()
     return path
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that was run: its report, what it said, and the library and file as they are then."""
+
+    report: dict[str, Any]
+    said: str
+    folders: Folders
+    file: Path
+    given: list[Answer]
+
+
+@pytest.fixture(scope="session")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """A file with lines that cannot be used, in a library with answers of its own. To be read alone."""
+    place = tmp_path_factory.mktemp("training")
+    folders = copy_of_library(base, place / "copy")
+    file = made_file(folders, place / "answers.csv")
+    (place / "new.jpg").write_bytes(b"no matter")
+    rows = rows_of(file)
+    rows += [["nowhere.jpg", *rows[1][1:]], ["new.jpg", *rows[2][1:]], rows[3][:2]]
+    write_rows(file, rows)
+    catalog = Catalog(folders.catalog)
+    given = answer_by_redness(catalog, 25, seed=7)
+    catalog.close()
+    done = photosim(folders.data, "train", "--triplets", file, "--name", "Redness", "--json", timeout=150)
+    assert done.returncode == 0, done.stderr
+    return Training(json.loads(done.stdout), done.stderr, folders, file, given)
+
+
+@pytest.fixture
+def afterwards(trained: Training, tmp_path: Path) -> Folders:
+    """A copy of the library as the training left it."""
+    shutil.copytree(trained.folders.data, tmp_path / "afterwards")
+    return folders_in(tmp_path / "afterwards")
 
 
 def rows_of(path: Path) -> list[list[str]]:
@@ -66,22 +110,19 @@ def own_models(folders: Folders) -> list[dict[str, Any]]:
     return [model for model in models if not model["bundled"]]
 
 
-def test_a_file_of_answers_becomes_a_model_that_waits_to_be_used(folders: Folders, file: Path) -> None:
-    given = answers_in(folders)
-    done = photosim(folders.data, "train", "--triplets", file, "--name", "Redness", "--json", timeout=150)
-    assert done.returncode == 0, done.stderr
-    assert "photosim models use Redness" in done.stderr
-    report = json.loads(done.stdout)
+def test_a_file_of_answers_becomes_a_model_that_waits_to_be_used(
+    trained: Training, afterwards: Folders
+) -> None:
+    report, folders = trained.report, afterwards
+    assert "photosim models use Redness" in trained.said
     assert set(report) >= KEYS
     assert (report["name"], report["answers"]) == ("Redness", ANSWERS)
     assert ANSWERS * 0.1 <= report["kept_back"] <= ANSWERS * 0.3
     assert 0 <= report["low"] <= report["right_after"] / report["kept_back"] <= report["high"] <= 1
-    assert 0 <= report["focus"] <= 1
-    assert (report["unknown"], report["faulty"], report["gone"]) == ([], 0, 0)
+    assert 0 <= report["focus"] <= 1 and report["gone"] == 0
     (model,) = own_models(folders)
     assert (model["name"], model["active"], model["parent"]) == ("Redness", False, report["parent"])
     assert model["metrics"]["right_after"] == report["right_after"]
-    assert answers_in(folders) == given == []
 
     with Library(folders, "cpu") as library:
         (photo, *_) = library.catalog.photos(library.catalog.shown_ids().tolist()).values()
@@ -93,18 +134,24 @@ def test_a_file_of_answers_becomes_a_model_that_waits_to_be_used(folders: Folder
     assert after["focus"] == pytest.approx(report["focus"])
     assert [one["distance"] for one in after["results"]] != [one["distance"] for one in before]
 
-    # Answers given in the window later are kept back where the model has not seen the anchor, and only there.
-    catalog = Catalog(folders.catalog)
-    catalog.answers.add_many(read_answers(file, catalog).triplets, "file")
-    sides = {answer.anchor: answer.kept_back for answer in catalog.answers.all()}
-    kept_back = sum(answer.kept_back for answer in catalog.answers.all())
-    catalog.close()
-    assert kept_back == report["kept_back"] and len(sides) > 1
 
-    # The same file again says the same, and the name is taken now: said before any training.
-    again = photosim(folders.data, "train", "--triplets", file, "--name", "redness")
-    assert again.returncode == 1 and len(again.stderr.splitlines()) == 1
-    assert "there is a model called 'redness' already: choose another name" in again.stderr
+def test_answers_given_later_are_kept_back_where_the_model_has_not_seen_their_anchor(
+    trained: Training, afterwards: Folders
+) -> None:
+    catalog = Catalog(afterwards.catalog)
+    triplets = read_answers(trained.file, catalog).triplets
+    catalog.answers.add_many(triplets, "file")
+    by_triplet = {answer.triplet: answer.kept_back for answer in catalog.answers.all()}
+    catalog.close()
+    assert sum(by_triplet[triplet] for triplet in triplets) == trained.report["kept_back"]
+
+
+def test_a_name_that_is_taken_by_ones_own_model_is_refused_before_training(
+    trained: Training, afterwards: Folders
+) -> None:
+    again = photosim(afterwards.data, "train", "--triplets", trained.file, "--name", "redness")
+    assert again.returncode == 1
+    assert "there is a model called 'redness' already: choose another name" in again.stderr.splitlines()[-1]
 
 
 def answers_in(folders: Folders) -> list[Answer]:
@@ -114,34 +161,65 @@ def answers_in(folders: Folders) -> list[Answer]:
     return found
 
 
-def test_the_answers_of_the_file_are_used_and_not_those_of_the_window(folders: Folders, file: Path) -> None:
-    catalog = Catalog(folders.catalog)
-    given = answer_by_redness(catalog, 25, seed=7)
-    catalog.close()
-    done = photosim(folders.data, "train", "--triplets", file, "--name", "Mine", timeout=150)
-    assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
-    assert first.startswith("trained on ") and " were before (" in first
-    assert "focus" in second
-    assert answers_in(folders) == given
+def test_the_answers_of_the_file_are_used_and_not_those_of_the_window(trained: Training) -> None:
+    assert trained.report["answers"] == ANSWERS
+    assert answers_in(trained.folders) == trained.given
 
 
-def test_unknown_photos_are_named_and_the_rest_is_used(folders: Folders, file: Path, tmp_path: Path) -> None:
-    (tmp_path / "new.jpg").write_bytes(b"no matter")
-    rows = rows_of(file)
-    rows += [["nowhere.jpg", *rows[1][1:]], ["new.jpg", *rows[2][1:]], rows[3][:2]]
-    write_rows(file, rows)
-    done = photosim(folders.data, "train", "--triplets", file, "--name", "Mine", "--json", timeout=150)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+def test_unknown_photos_are_named_and_the_rest_is_used(trained: Training) -> None:
+    report = trained.report
     assert (report["answers"], report["unknown"], report["faulty"]) == (
         ANSWERS,
         ["nowhere.jpg", "new.jpg"],
         1,
     )
-    assert f"line {ANSWERS + 2}: nowhere.jpg does not exist; left out" in done.stderr
-    assert f"line {ANSWERS + 3}: new.jpg is not in the library: add its folder first; left out" in done.stderr
-    assert f"line {ANSWERS + 4}: a photo is missing; left out" in done.stderr
+    for number, words in enumerate(
+        (
+            "nowhere.jpg does not exist",
+            "new.jpg is not in the library: add its folder first",
+            "a photo is missing",
+        ),
+        ANSWERS + 2,
+    ):
+        assert f"line {number}: {words}; left out" in trained.said
+
+
+@pytest.mark.slow
+def test_what_came_of_it_is_said_in_words(folders: Folders, file: Path) -> None:
+    rows = rows_of(file)
+    write_rows(file, [*rows, [rows[1][0], rows[1][2], rows[1][1]]])
+    lost = rows[2][1]
+    with Library(folders, "cpu") as library:
+        (digest,) = library.catalog.hashes_by_path([lost]).values()
+        (photo_id,) = library.catalog.ids_by_hash([digest]).values()
+        with library.catalog._database.writing() as connection:
+            connection.execute("DELETE FROM features WHERE photo_id = ?", (photo_id,))
+    gone = sum(lost in row for row in rows_of(file))
+    done = photosim(folders.data, "train", "--triplets", file, "--name", "Mine", timeout=150)
+    assert done.returncode == 0, done.stderr
+    first, second, contradicting, left_out = done.stdout.splitlines()
+    assert first.startswith("trained on ") and " were before (" in first
+    assert "focus" in second
+    assert contradicting.startswith("2 of the answers contradict each other")
+    assert left_out.startswith(f"{gone} of the answers left out")
+
+
+@pytest.mark.parametrize(
+    ("contradicting", "gone", "expected"),
+    [
+        (0, 0, []),
+        (2, 0, ["2 of the answers contradict"]),
+        (0, 3, ["3 of the answers left out"]),
+        (4, 1, ["4 of", "1 of"]),
+    ],
+)
+def test_contradicting_and_lost_answers_have_a_line_each(
+    contradicting: int, gone: int, expected: list[str]
+) -> None:
+    lines = _of_note(Tally(40, 10, 0, contradicting, gone))
+    assert [line.startswith(start) for line, start in zip(lines, expected, strict=True)] == [True] * len(
+        lines
+    )
 
 
 @pytest.mark.parametrize(
