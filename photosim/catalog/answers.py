@@ -125,6 +125,12 @@ class Answers:
             connection.execute("DELETE FROM answers WHERE id = ?", (row[0],))
         return _answer(row)
 
+    def has(self, source: str) -> bool:
+        """Whether there is an answer of this source, for `undo` to take back."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT EXISTS (SELECT 1 FROM answers WHERE source = ?)", (source,))
+            return bool(row.fetchone()[0])
+
     def remove(self, answer_id: int) -> None:
         """Remove an answer; one that has gone already is no error."""
         with self._database.writing_through() as connection:

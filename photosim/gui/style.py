@@ -230,7 +230,7 @@ def stylesheet(t: Theme, points: float) -> str:
     /* Buttons */
     QPushButton, QToolButton {{
         background: {t.card}; color: {t.text}; border: 1px solid {t.line}; border-radius: 7px;
-        padding: 7px 12px;
+        padding: 7px 12px; outline: none;
     }}
     QToolButton {{ padding: 7px 9px; }}
     QPushButton:hover, QToolButton:hover {{ background: {t.card_hover}; border-color: {t.line_strong}; }}
@@ -326,7 +326,7 @@ def stylesheet(t: Theme, points: float) -> str:
     QLineEdit:disabled {{ color: {faint}; background: transparent; }}
     QComboBox {{
         background: {t.card}; color: {t.text}; border: 1px solid {t.line}; border-radius: 7px;
-        padding: 5px 8px 5px 10px;
+        padding: 5px 8px 5px 10px; combobox-popup: 0;
     }}
     QComboBox:hover {{ background: {t.card_hover}; border-color: {t.line_strong}; }}
     QComboBox:focus {{ border: 2px solid {t.accent}; padding: 4px 7px 4px 9px; }}
@@ -339,10 +339,12 @@ def stylesheet(t: Theme, points: float) -> str:
     QAbstractSpinBox::down-arrow {{ image: url("{icons}/down-{scheme}.svg"); width: 10px; height: 10px; }}
     QDateEdit::drop-down {{ border: none; background: transparent; width: 24px; }}
     QComboBox QAbstractItemView {{
-        background: {t.card}; border: 1px solid {t.line}; padding: 4px;
+        background: {t.card}; border: 1px solid {t.line_strong}; padding: 4px;
         selection-background-color: {t.accent_soft}; selection-color: {t.accent};
     }}
-    QCheckBox, QRadioButton {{ background: transparent; spacing: 8px; padding: 3px; }}
+    QComboBox QAbstractItemView::item {{ border: none; border-radius: 5px; padding: 5px 8px; }}
+    QComboBox QAbstractItemView::item:selected {{ background: {t.accent_soft}; color: {t.accent}; }}
+    QCheckBox, QRadioButton {{ background: transparent; spacing: 8px; padding: 3px; outline: none; }}
     QCheckBox::indicator, QRadioButton::indicator {{
         width: 14px; height: 14px; background: {t.card}; border: 1px solid {t.line_strong};
     }}

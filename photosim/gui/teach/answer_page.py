@@ -107,6 +107,7 @@ class AnswerPage(TeachPage):
             shortcut = QShortcut(QKeySequence(key), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(act)
+        self.set_undoable(False)
         self.show_waiting()
 
     # What it is told
@@ -144,7 +145,12 @@ class AnswerPage(TeachPage):
     def show_counts(self, counts: AnswerCounts) -> None:
         self.meter.show_counts(counts)
         self.train_button.setEnabled(can_train(counts))
-        self.undo_button.setEnabled(counts.usable + counts.neither + counts.gone > 0)
+
+    def set_undoable(self, on: bool) -> None:
+        """Whether there is an answer to a question that can be taken back."""
+        if not on and self.undo_button.hasFocus():
+            self.setFocus()
+        self.undo_button.setEnabled(on)
 
     def wanted_side(self) -> int:
         """The long side, in pixels of the screen, beyond which a sharper picture would not be seen."""
@@ -221,6 +227,8 @@ class AnswerPage(TeachPage):
         self.footer.addWidget(self.advanced)
         self.footer.addWidget(self.later_button)
         self.footer.addWidget(self.train_button)
+        self.setTabOrder(self.later_button, self.train_button)
+        self.setTabOrder(self.train_button, self.advanced)
 
     def _button(self, text: str, tip: str, on_click: Callable[[], object]) -> QPushButton:
         button = QPushButton(text)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QCoreApplication, QObject, QSize, QTimer, Signal
 from PySide6.QtGui import QImage
 
+from photosim.catalog.answers import AnswerCounts
 from photosim.catalog.records import Photo
 from photosim.errors import PhotosimError, TeachingError
 from photosim.gui.facts_text import path_text
@@ -158,6 +159,7 @@ class Asking(QObject):
             return
         given = Given(asked)
         self._given.append(given)
+        self._page.set_undoable(True)
         self._tasks.run(
             lambda: save(self._library, given, choice),
             lambda _: self.count(),
@@ -179,7 +181,16 @@ class Asking(QObject):
 
     def count(self) -> None:
         """Read how many answers there are; `counted` tells."""
-        self._tasks.run(self._library.catalog.answers.counts, self.counted.emit, self._report, pool=SAVING)
+        answers = self._library.catalog.answers
+
+        def counted(found: tuple[AnswerCounts, bool]) -> None:
+            counts, asked_before = found
+            self._page.set_undoable(asked_before or bool(self._given))
+            self.counted.emit(counts)
+
+        self._tasks.run(
+            lambda: (answers.counts(), answers.has("question")), counted, self._report, pool=SAVING
+        )
 
     def _not_saved(self, given: Given, error: Exception) -> None:
         self.failures += 1

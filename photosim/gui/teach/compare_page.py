@@ -246,7 +246,7 @@ class ComparePage(TeachPage):
         if self._comparison is None:
             return
         judgement = self._comparison.judgement
-        color = "good" if judgement.improved else "text"
+        color = "good" if judgement.verdict is Verdict.BETTER else "text"
         self._figure.setText(_coloured(self._of(judgement.right_after, judgement.kept_back), color))
         self._figure.setVisible(judgement.kept_back > 0)
         self._sentence.setText(_spaced(self._sentence_text(judgement)))
@@ -311,15 +311,24 @@ class ComparePage(TeachPage):
         return ""
 
     def _others_text(self, unchanged: float) -> str:
+        """What becomes of photos that no answer touched, of whose ten nearest so large a share stays."""
+        stay = round(10 * unchanged)
+        if stay == 10:
+            return self.tr(
+                "The rest of your library stays as it was: of the ten photos nearest to another one, all "
+                "stay."
+            )
         if unchanged >= STILL:
             text = self.tr(
-                "Other kinds of photos keep their ranking: {share} of their ten nearest are the same."
+                "The rest of your library stays nearly as it was: of the ten photos nearest to another one, "
+                "about {count} stay."
             )
         else:
             text = self.tr(
-                "Other kinds of photos are ranked anew as well: {share} of their ten nearest are the same."
+                "The rest of your library changes too: of the ten photos nearest to another one, about "
+                "{count} stay."
             )
-        return text.format(share=self._percent(unchanged))
+        return text.format(count=self.locale().toString(stay))
 
     def _unseen_text(self, count: int) -> str:
         if count == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QLocale
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 
 from photosim.catalog.answers import AnswerCounts
@@ -10,6 +11,7 @@ from photosim.gui.style import set_role
 from photosim.gui.widgets import ElidedLabel
 from photosim.teaching.gathering import LEAST_ANSWERS
 
+GAP = 14
 GOOD_ANSWERS = 60
 """About from here a training finds its own strength (50 answers to learn from), and a dozen judge it."""
 
@@ -27,26 +29,45 @@ class Meter(QWidget):
         self._bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._words = ElidedLabel()
         set_role(self._words, "muted")
+        self._text = self._short = self._tip = ""
         across = QHBoxLayout(self)
         across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(14)
+        across.setSpacing(GAP)
         across.addWidget(self._bar, 1)
         across.addWidget(self._words)
         across.addStretch(0)
 
     def show_counts(self, counts: AnswerCounts) -> None:
         self._bar.setValue(min(counts.usable, GOOD_ANSWERS))
-        self._words.set_full_text(meter_text(counts), meter_tip(counts))
-        self._bar.setAccessibleName(self._words.full_text)
+        self._text, self._short, self._tip = (
+            meter_text(counts),
+            meter_text(counts, short=True),
+            meter_tip(counts),
+        )
+        self._bar.setAccessibleName(self._text)
+        self._see_room()
 
     @property
     def text(self) -> str:
-        return self._words.full_text
+        """The words in full; where room is scarce fewer are shown."""
+        return self._text
 
     @property
     def filled(self) -> float:
         """How much of the bar is full, from 0 to 1."""
         return self._bar.value() / GOOD_ANSWERS
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._see_room()
+
+    def _see_room(self) -> None:
+        """Fewer words rather than words that are cut off; the tip has them all."""
+        room = self.width() - self._bar.minimumWidth() - GAP
+        fits = self.fontMetrics().horizontalAdvance(self._text) + 2 <= room
+        text = self._text if fits else self._short
+        tip = self._tip if fits else f"{self._text}\n{self._tip}".strip()
+        self._words.set_full_text(text, tip)
 
 
 def can_train(counts: AnswerCounts) -> bool:
@@ -54,27 +75,32 @@ def can_train(counts: AnswerCounts) -> bool:
     return counts.usable >= LEAST_ANSWERS
 
 
-def meter_text(counts: AnswerCounts) -> str:
-    """What so many answers are good for, in one line."""
+def meter_text(counts: AnswerCounts, short: bool = False) -> str:
+    """What so many answers are good for, in one line; `short` where there is little room."""
     answers = answers_text(counts.usable)
     answers = answers[0].upper() + answers[1:]
     if counts.usable < LEAST_ANSWERS:
         missing = LEAST_ANSWERS - counts.usable
         parts = [
             answers,
-            _tr("{count} more and training can begin").format(count=missing)
+            (_tr("{count} more to train") if short else _tr("{count} more and training can begin")).format(
+                count=missing
+            )
             if counts.usable
             else _tr("training can begin at {count}").format(count=missing),
         ]
     elif counts.usable < GOOD_ANSWERS:
         parts = [
             answers,
-            _tr("enough to train, better from {count}").format(count=GOOD_ANSWERS),
+            (_tr("better from {count}") if short else _tr("enough to train, better from {count}")).format(
+                count=GOOD_ANSWERS
+            ),
         ]
     else:
-        parts = [answers, _tr("a good number; more still help")]
+        parts = [answers, _tr("a good number") if short else _tr("a good number; more still help")]
     if counts.contradicting:
-        parts.append(_tr("{count} contradict each other").format(count=_number(counts.contradicting)))
+        contradicting = _tr("{count} contradict") if short else _tr("{count} contradict each other")
+        parts.append(contradicting.format(count=_number(counts.contradicting)))
     return " · ".join(parts)
 
 

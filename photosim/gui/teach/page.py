@@ -17,7 +17,7 @@ class TeachPage(QWidget):
         super().__init__(parent)
         self.content = QVBoxLayout()
         self.content.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        bar = QWidget()
+        self.bar = bar = QWidget()
         set_role(bar, "statusbar")
         self.footer = QHBoxLayout(bar)
         self.footer.setContentsMargins(FOOTER_MARGIN, 8, FOOTER_MARGIN, 8)

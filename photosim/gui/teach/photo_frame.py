@@ -101,9 +101,12 @@ class PhotoFrame(QWidget):
         painter.setBrush(brush)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
-        lit = self._marked or (self._choosable and self.underMouse() and self.isEnabled())
-        pen = QPen(colors.color("accent"), 3) if lit else QPen(colors.color("line"), 1)
-        painter.setPen(pen)
+        if self._marked:
+            painter.setPen(QPen(colors.color("accent"), 3))
+        elif self._choosable and self.underMouse() and self.isEnabled():
+            painter.setPen(QPen(colors.color("muted"), 2))  # no accent: it is not chosen yet
+        else:
+            painter.setPen(QPen(colors.color("line"), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
         if self._badge:

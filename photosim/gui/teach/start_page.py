@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QRadioButton,
     QScrollArea,
     QSizePolicy,
+    QStyledItemDelegate,
     QVBoxLayout,
     QWidget,
 )
@@ -73,6 +74,8 @@ class StartPage(TeachPage):
         self.folder_list.setAccessibleName(self.tr("Folder to teach from"))
         self.folder_list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.folder_list.setMinimumContentsLength(12)
+        self.folder_list.setItemDelegate(QStyledItemDelegate(self.folder_list))  # it heeds the stylesheet
+        self.folder_list.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.folder_list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.folder_list.currentIndexChanged.connect(lambda _: self._folder_chosen())
         self.note = _words("muted")

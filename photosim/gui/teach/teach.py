@@ -118,6 +118,10 @@ class Teach(QObject):
             self._library, self._tasks, self.train_page, self.compare_page, self
         )
         tuning.page_wanted.connect(self._show_page)
+        # After the control has turned to the answers.
+        self.train_page.cancel_requested.connect(
+            lambda: view.say(self.tr("The training was stopped; your answers are kept."))
+        )
         self.compare_page.keep_requested.connect(lambda _: view.steps.set_step(KEEP_STEP))
         tuning.kept.connect(lambda _: self._kept())
         tuning.dropped.connect(self._dropped)

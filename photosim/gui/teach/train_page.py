@@ -173,7 +173,7 @@ class TrainPage(TeachPage):
         """No model came of it, for a reason to be told in one line."""
         self._show(going=False)
         self._headline.setText(self.tr("No model came of it"))
-        self._sentence.setText(text)
+        self._sentence.setText(text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else "."))
         if self.isVisible():
             self.back_button.setFocus()
 

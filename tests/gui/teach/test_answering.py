@@ -151,6 +151,39 @@ def test_undo_reaches_the_answers_of_an_earlier_day(
     assert again.teach.asking.current is back  # there is no further one
 
 
+def test_undo_is_offered_only_where_there_is_an_answer_to_a_question(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    first, second, third = window.feed.snapshot.photos.table.hashes[:3]
+    window._library.catalog.answers.add_many([(first, second, third)], "file")
+    begin(window, qtbot)
+    page = window.teach.answer_page
+    assert page.meter.text.startswith("1 answer") and not page.undo_button.isEnabled()
+    press(window, UP)
+    settle(window, qtbot)
+    assert view_of(window).message.text() == ""
+    press(window, LEFT)
+    assert page.undo_button.isEnabled()
+    settle(window, qtbot)
+    press(window, UP)
+    settle(window, qtbot)
+    assert not page.undo_button.isEnabled()
+    assert window._library.catalog.answers.counts().usable == 1
+
+
+def test_the_keyboard_goes_from_the_answers_to_the_footer_and_close(window: MainWindow, qtbot: QtBot) -> None:
+    begin(window, qtbot)
+    press(window, LEFT)
+    settle(window, qtbot)
+    page, view = window.teach.answer_page, view_of(window)
+    page.train_button.setEnabled(True)
+    order = [page.left_button, page.right_button, page.neither_button, page.undo_button]
+    order += [page.later_button, page.train_button, page.advanced, view.close_button, page.left_button]
+    for button in order:
+        press(window, Qt.Key.Key_Tab)
+        assert QApplication.focusWidget() is button
+
+
 def test_a_window_closed_in_the_middle_of_answering_has_lost_nothing(
     open_window: OpenWindow, library_folders: Folders, qtbot: QtBot
 ) -> None:

@@ -45,6 +45,21 @@ def test_contradictions_are_said_and_explained() -> None:
     assert "2 about photos that are no longer in the library" in tip
 
 
+@pytest.mark.parametrize("width", [380, 900])
+def test_no_word_is_cut_off_in_little_room(width: int, qtbot: QtBot) -> None:
+    meter = Meter()
+    qtbot.addWidget(meter)
+    meter.resize(width, 30)
+    meter.show()
+    for usable in (5, 45, 70, 1234):
+        meter.show_counts(counts(usable, contradicting=2))
+        qtbot.wait(1)
+        assert meter._words.text() == meter._words.full_text
+        assert "2 contradict" in meter._words.text()
+        assert meter.text in (meter._words.full_text, meter._words.toolTip().split("\n")[0])
+    assert (meter._words.full_text == meter.text) == (width == 900)
+
+
 def test_the_bar_is_full_at_a_good_number(qtbot: QtBot) -> None:
     meter = Meter()
     qtbot.addWidget(meter)

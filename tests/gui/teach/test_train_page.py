@@ -139,7 +139,9 @@ def test_a_failure_is_one_line_with_the_way_on(page: TrainPage, qtbot: QtBot) ->
     assert page.first_focus() is page.cancel_button
     page.show_failure("12 answers so far: training begins at 20")
     assert page.failed
-    assert page.words[:2] == ("No model came of it", "12 answers so far: training begins at 20")
+    assert page.words[:2] == ("No model came of it", "12 answers so far: training begins at 20.")
+    page.show_failure("the answers that it left out are ranked no better by it")
+    assert page.words[1] == "The answers that it left out are ranked no better by it."
     assert not page.loss.isVisible() and not page.cancel_button.isVisible()
     assert page.first_focus() is page.back_button
     with qtbot.waitSignal(page.back_requested):
