@@ -87,14 +87,19 @@ class GridAnswers(QObject):
         if not last.ids:
             self.said.emit(self.tr("Moved back"))
             return
+        # What was marked has become part of the query: a step of its own, which may not be the last any more.
+        query_stays = "" if last.moved else self.tr("; the query stays as it is, Back undoes that")
 
         def gone(total: int) -> None:
             self.said.emit(
-                self.tr("Answer taken back ({total} left)").format(total=self._number(total))
-                if len(last.ids) == 1
-                else self.tr("{count} answers taken back ({total} left)").format(
-                    count=self._number(len(last.ids)), total=self._number(total)
+                (
+                    self.tr("Answer taken back ({total} left)").format(total=self._number(total))
+                    if len(last.ids) == 1
+                    else self.tr("{count} answers taken back ({total} left)").format(
+                        count=self._number(len(last.ids)), total=self._number(total)
+                    )
                 )
+                + query_stays
             )
 
         self._tasks.run(lambda: forget(self._catalog, last.ids), gone, self._not_undone(last), pool=POOL)
