@@ -87,7 +87,7 @@ def test_photosims_own_is_the_newest_bundled_model_and_no_other(
     run(home, capsys, "use", "Mine")
     assert answer(home, capsys, "use", name)["version"] == OLD and active(home, capsys) == OLD
     said = refused(home, capsys, "rename", "Mine", name)
-    assert "is what the model that came with photosim is called: choose another name" in said
+    assert "means the model that came with photosim: choose another name" in said
     assert "came with photosim and cannot be deleted" in refused(home, capsys, "delete", name)
 
 

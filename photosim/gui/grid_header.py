@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QHBoxLayout,
     QLabel,
@@ -24,6 +25,7 @@ from photosim.gui.widgets import ElidedLabel
 
 FILTER_DELAY_MS = 120
 MAX_FIELD = 200
+ROOM_FOR_FIELD = 620
 
 
 class GridHeader(QWidget):
@@ -224,12 +226,14 @@ class NoticeBar(QWidget):
             button.setAutoDefault(True)  # Enter presses the one with the focus, on every system
         self.accept_button.clicked.connect(self._accept)
         self.reject_button.clicked.connect(self.dismiss)
-        across = QHBoxLayout(self)
-        across.setContentsMargins(14, 8, 10, 8)
-        across.addWidget(self._text, 1)
-        across.addWidget(self.field, 1)
-        across.addWidget(self.accept_button)
-        across.addWidget(self.reject_button)
+        self._across = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._across.setContentsMargins(14, 8, 10, 8)
+        self._across.addWidget(self._text, 1)
+        answers = QHBoxLayout()
+        answers.addWidget(self.field, 1)
+        answers.addWidget(self.accept_button)
+        answers.addWidget(self.reject_button)
+        self._across.addLayout(answers)
         self.hide()
 
     def ask(
@@ -299,7 +303,19 @@ class NoticeBar(QWidget):
         self.accept_button.setText(accept)
         self.reject_button.setText(reject)
         self._see_field()
+        self._see_room()
         self.show()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._see_room()
+
+    def _see_room(self) -> None:
+        """Where words beside the field would stand in a column, they stand above it."""
+        above = not self.field.isHidden() and self.width() < ROOM_FOR_FIELD
+        direction = QBoxLayout.Direction.TopToBottom if above else QBoxLayout.Direction.LeftToRight
+        self._across.setDirection(direction)
+        self._across.setStretch(1, int(not above and not self.field.isHidden()))
 
     def _say(self, text: str, wrong: bool = False) -> None:
         self._text.setText(text)

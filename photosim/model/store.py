@@ -359,7 +359,7 @@ def checked_name(name: str) -> str:
     if not tidy.isprintable():
         raise ModelError("the model's name has characters that cannot be shown: choose another one")
     if is_reserved(tidy):
-        raise ModelError(f"{tidy!r} is what the model that came with photosim is called: choose another name")
+        raise ModelError(f"{tidy!r} means the model that came with photosim: choose another name")
     return tidy
 
 

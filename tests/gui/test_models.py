@@ -218,6 +218,16 @@ def test_a_name_that_is_taken_is_refused_beside_the_field(
     assert notice.isHidden() and "The sea" in words(window)
 
 
+def test_the_field_has_its_words_above_it_where_room_is_scarce(window: MainWindow, qtbot: QtBot) -> None:
+    notice = window.notice
+    for width, above in ((1360, False), (700, True)):
+        window.resize(width, 600)
+        choose(window, qtbot, f"{TILTED}…", within="Rename")
+        qtbot.waitUntil(lambda above=above: (notice.field.y() > notice._text.y() + 10) == above, timeout=WAIT)
+        assert notice._text.width() > 200 and notice.reject_button.geometry().right() < notice.width()
+        notice.dismiss()
+
+
 def test_a_name_refused_after_the_question_has_gone_is_said_below(window: MainWindow, qtbot: QtBot) -> None:
     keep_own(window._library, "Another", seed=6)
     window.models.read()

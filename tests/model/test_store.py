@@ -127,7 +127,7 @@ def test_the_name_of_photosims_own_is_reserved(store: ModelStore, registry: Regi
         lambda: store.keep(drafted(store, registry, 4), "photosim's own"),
         lambda: store.rename(card, "PHOTOSIM\u2019S OWN"),
     ):
-        with pytest.raises(ModelError, match="came with photosim is called: choose another name"):
+        with pytest.raises(ModelError, match="came with photosim: choose another name"):
             refused()
     entries = json.loads((card.folder / CARD).read_text())
     (card.folder / CARD).write_text(json.dumps(entries | {"name": "photosim\u2019s own"}))
