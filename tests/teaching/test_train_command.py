@@ -229,6 +229,7 @@ def test_contradicting_and_lost_answers_have_a_line_each(
         ("x" * 81, "81 characters long"),
         ("a\nb", "characters that cannot be shown"),
         ("deepranking-v2", "already: choose another name"),
+        ("photosim’s own", "means the model that came with photosim: choose another name"),
     ],
 )
 def test_a_name_that_cannot_be_had_is_refused_before_training(
