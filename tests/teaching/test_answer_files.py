@@ -263,7 +263,7 @@ def test_a_long_file_is_read_in_a_moment(
     )
     assert all(photo.exists is None for photo in read.unknown[answer_files.NAMED :])
     assert len(asked) < 5_000
-    assert seconds < 8, f"{seconds:.1f} s"
+    assert seconds < 15, f"{seconds:.1f} s"
 
 
 @pytest.mark.parametrize(
