@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from photosim.catalog import Catalog
 from photosim.gui.teach.asking import STOCK
-from photosim.gui.teach.view import ANSWER, START
+from photosim.gui.teach.view import ANSWER, START, TRAIN
 from photosim.gui.window import MainWindow
 from photosim.paths import Folders
 from tests.gui.teach.wizard import begin, hashes, next_question, open_wizard, press, view_of, words
@@ -182,6 +182,18 @@ def test_the_keyboard_goes_from_the_answers_to_the_footer_and_close(window: Main
     for button in order:
         press(window, Qt.Key.Key_Tab)
         assert QApplication.focusWidget() is button
+
+
+def test_a_training_that_is_cancelled_leads_back_here_and_says_so(window: MainWindow, qtbot: QtBot) -> None:
+    begin(window, qtbot)
+    view = view_of(window)
+    view.show_page(TRAIN)
+    window.teach.train_page.cancel_button.click()
+    settle(window, qtbot)
+    assert view.page == ANSWER
+    assert view.message.text() == "The training was stopped; your answers are kept."
+    press(window, LEFT)
+    assert view.message.text() == ""
 
 
 def test_a_window_closed_in_the_middle_of_answering_has_lost_nothing(
