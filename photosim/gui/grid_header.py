@@ -24,6 +24,7 @@ from photosim.gui.style import set_role, theme
 from photosim.gui.widgets import ElidedLabel
 
 FILTER_DELAY_MS = 120
+_GAP = 12
 MAX_FIELD = 200
 ROOM_FOR_FIELD = 620
 
@@ -103,15 +104,16 @@ class GridHeader(QWidget):
         across.setSpacing(0)
         across.addWidget(self._title)
         across.addWidget(self._detail)
-        across.addSpacing(12)
+        across.addSpacing(_GAP)
         across.addWidget(self.teach_link)
         across.addStretch(1)
         across.addWidget(self.filter, 4)
-        across.addSpacing(12)
+        across.addSpacing(_GAP)
         # At the right, where it stays under the mouse while the words at the left change.
         across.addWidget(self.exact_first)
-        across.addSpacing(12)
+        across.addSpacing(_GAP)
         across.addWidget(self.sort_button)
+        self._beside_link = (self._title, self._detail, self.filter, self.exact_first, self.sort_button)
         self.set_sort(NEWEST, ranked=False)
 
     def say(self, title: str, detail: str = "", tip: str = "") -> None:
@@ -163,14 +165,9 @@ class GridHeader(QWidget):
 
     def _needed_beside_link(self) -> int:
         margins = self._across.contentsMargins()
-        needed = margins.left() + margins.right()
-        for place in range(self._across.count()):
-            item = self._across.itemAt(place)
-            widget = None if item is None else item.widget()
-            gone = widget is self.teach_link or (widget is not None and widget.isHidden())
-            if item is not None and not gone:
-                needed += item.sizeHint().width()
-        return needed
+        shown = [one for one in self._beside_link if not one.isHidden()]
+        needed = sum(one.sizeHint().width() for one in shown)
+        return margins.left() + margins.right() + 3 * _GAP + needed
 
     def _cleared(self, text: str) -> None:
         if not text and not self._typed.isActive():

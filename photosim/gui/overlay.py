@@ -53,20 +53,30 @@ class Overlay(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         event.accept()  # not for the photos below
 
+    def stops(self) -> list[QWidget]:
+        """The widgets in the order in which Tab comes by; those that it passes over are among them.
+
+        Not from Qt's focus chain: walking along it from Python makes the binding take objects of the whole
+        window for deleted.
+        """
+        return self.findChildren(QWidget)
+
     def focusNextPrevChild(self, next_: bool) -> bool:
         """Tab stays in here: what lies below cannot be seen."""
-        begun: QWidget = self.focusWidget() or self
-        widget: QWidget | None = begun
-        while widget is not None:
-            widget = widget.nextInFocusChain() if next_ else widget.previousInFocusChain()
-            if widget is begun:
-                break
-            if widget is not None and self.isAncestorOf(widget) and _stops_at(widget):
-                widget.setFocus(Qt.FocusReason.TabFocusReason if next_ else Qt.FocusReason.BacktabFocusReason)
-                return True
-        if _stops_at(begun):
-            return True
-        return super().focusNextPrevChild(next_)  # it is being hidden, and Qt looks for who is next
+        places = [
+            widget
+            for widget in self.stops()
+            if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        ]
+        if not places:  # it is being hidden, and Qt looks for who has the focus next
+            return super().focusNextPrevChild(next_)
+        now = self.focusWidget()
+        at = places.index(now) if now in places else -1
+        step = 1 if next_ else -1
+        places[(at + step) % len(places)].setFocus(
+            Qt.FocusReason.TabFocusReason if next_ else Qt.FocusReason.BacktabFocusReason
+        )
+        return True
 
 
 def focus_again(widget: QWidget | None) -> None:
@@ -75,9 +85,3 @@ def focus_again(widget: QWidget | None) -> None:
     # What is shown below a view goes on changing: photos of the query, the library's folders.
     if widget is not None and isValid(widget) and widget.isVisible():
         widget.setFocus()
-
-
-def _stops_at(widget: QWidget) -> bool:
-    """Whether the keyboard can come to a widget with Tab."""
-    policy = widget.focusPolicy()
-    return widget.isVisible() and widget.isEnabled() and bool(policy & Qt.FocusPolicy.TabFocus)

@@ -227,8 +227,9 @@ class AnswerPage(TeachPage):
         self.footer.addWidget(self.advanced)
         self.footer.addWidget(self.later_button)
         self.footer.addWidget(self.train_button)
-        self.setTabOrder(self.later_button, self.train_button)
-        self.setTabOrder(self.train_button, self.advanced)
+
+    def stops(self) -> list[QWidget]:
+        return sorted(super().stops(), key=lambda one: one is self.advanced)  # after the buttons
 
     def _button(self, text: str, tip: str, on_click: Callable[[], object]) -> QPushButton:
         button = QPushButton(text)

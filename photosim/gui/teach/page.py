@@ -32,6 +32,10 @@ class TeachPage(QWidget):
         """Who gets the keyboard when the page is shown."""
         return self
 
+    def stops(self) -> list[QWidget]:
+        """The widgets in the order in which Tab comes by: what is shown, then the footer."""
+        return sorted(self.findChildren(QWidget), key=self.bar.isAncestorOf)
+
     def may_leave(self) -> bool:
         """Whether the view may be closed now, as the user wants; a page that says no asks first."""
         return True

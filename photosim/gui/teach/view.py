@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QFont, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
@@ -69,19 +67,10 @@ class TeachView(Overlay):
     def add_page(self, name: str, page: TeachPage) -> None:
         self._pages[name] = page
         self._stack.addWidget(page)
-        self._order(page)
 
-    def _order(self, page: TeachPage) -> None:
-        """The keyboard goes through what a page shows, then its footer, and comes to "Close" last."""
-        chain: list[QWidget] = []
-        widget = page.nextInFocusChain()
-        while widget is not None and page.isAncestorOf(widget):
-            chain.append(widget)
-            widget = widget.nextInFocusChain()
-        shown = [each for each in chain if not page.bar.isAncestorOf(each)]
-        footer = [each for each in chain if page.bar.isAncestorOf(each)]
-        for one, other in pairwise([*shown, *footer, self.close_button]):
-            QWidget.setTabOrder(one, other)
+    def stops(self) -> list[QWidget]:
+        """What the page shows, its footer, what is said above it, and "Close" last."""
+        return [*self._pages[self.page].stops(), *self._notice.findChildren(QWidget), self.close_button]
 
     @property
     def page(self) -> str:

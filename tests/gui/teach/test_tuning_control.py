@@ -246,9 +246,9 @@ def test_closing_ends_the_process(wizard: Wizard, qtbot: QtBot) -> None:
 @pytest.mark.parametrize(
     ("tuner", "line"),
     [
-        (tuners.killed, "the training ended by itself (signal SIGKILL)"),
-        (tuners.diverging, "the training diverged"),
-        (tuners.faulty, "the training ended by itself"),
+        (tuners.killed, "The training ended by itself (signal SIGKILL)"),
+        (tuners.diverging, "The training diverged"),
+        (tuners.faulty, "The training ended by itself"),
     ],
 )
 def test_a_training_that_fails_says_so_and_leads_back_to_the_answers(
@@ -270,7 +270,7 @@ def test_too_few_answers_are_said_to_be_so(wizard: Wizard, qtbot: QtBot) -> None
     wizard.use(tuners.at_once)
     wizard.control.begin()
     qtbot.waitUntil(lambda: wizard.train.failed, timeout=WAIT)
-    assert wizard.train.words[1] == "12 answers so far: training begins at 20"
+    assert wizard.train.words[1] == "12 answers so far: training begins at 20."
 
 
 def test_what_is_dropped_leaves_nothing_but_the_count_of_looks(
@@ -411,7 +411,7 @@ def test_a_model_that_took_over_meanwhile_is_not_compared_with_what_it_is_not(
     wizard.control.begin()
     library.use_model(first.version)
     qtbot.waitUntil(lambda: wizard.train.failed, timeout=WAIT)
-    assert "another model has taken over" in wizard.train.words[1]
+    assert "Another model has taken over" in wizard.train.words[1]
 
 
 def test_a_training_begun_while_a_model_is_put_in_use_does_not_undo_that(
